@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+#   make            build the programs into build/
+#   make demo       set up everything that is missing and show the main job
+#   make check      set up everything that is missing and run every test
+#   make help       the other targets
+
+BUILD  ?= build
+PREFIX ?= /usr
+CC     ?= cc
+V      ?= 0
+
+WARN   := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wvla \
+          -Wformat=2 -Wswitch-enum -Wundef -Wpointer-arith -Wwrite-strings
+WERROR ?= -Werror
+OPT    ?= -O2 -g
+HARDEN := -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -fno-plt
+SAN    ?=
+ifneq ($(SAN),)
+HARDEN := -fPIE
+OPT    := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all
+endif
+
+PKGS      := libevent_core openssl libpq libprotobuf-c yaml-0.1 jansson libisal libsystemd
+PKG_FLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcsv
+
+CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -I$(BUILD)/gen $(PKG_FLAGS) $(CPPFLAGS)
+CFLAGS_ALL   := -std=c11 $(OPT) $(WARN) $(WERROR) $(HARDEN) -pthread $(CFLAGS)
+LDFLAGS_ALL  := -pie -pthread -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
+
+ifeq ($(V),0)
+Q = @
+say = @printf '  %-6s %s\n' '$(1)' '$(2)'
+else
+say = @:
+endif
+
+# The rooms, each using only those before it.  Programs take the rooms they need.
+ROOMS    := base wire journal register fleet desk store daemon
+PROGRAMS := gatehoused gatehousectl gatehouse-sim
+ROOMS_gatehoused    := daemon store desk fleet register journal wire base
+ROOMS_gatehousectl  := ctl store register journal wire base
+ROOMS_gatehouse-sim := sim wire base
+# gatehousectl reads the daemon's configuration file
+EXTRA_gatehousectl  := $(BUILD)/src/daemon/settings.o
+
+sources = $(wildcard src/$(1)/*.c)
+objects = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
+
+.PHONY: all
+all: $(PROGRAMS:%=$(BUILD)/%)
+
+# ---- generated: the contract's C, and the migrations as data ----------------
+
+PB_C := $(BUILD)/gen/gatehouse.pb-c.c
+PB_O := $(BUILD)/gen/gatehouse.pb-c.o
+
+$(PB_C) $(BUILD)/gen/gatehouse.pb-c.h &: proto/gatehouse.proto
+	$(call say,PROTO,$<)
+	@mkdir -p $(BUILD)/gen
+	$(Q)protoc --c_out=$(BUILD)/gen -Iproto $<
+
+$(PB_O): $(PB_C)
+	$(Q)$(CC) $(CPPFLAGS_ALL) -std=c11 $(OPT) $(HARDEN) -pthread -w -c -o $@ $<
+
+# ---- compiling ---------------------------------------------------------------
+
+$(BUILD)/%.o: %.c | $(BUILD)/gen/gatehouse.pb-c.h
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# One archive per room, so that a test links the rooms it is about, and a fake
+# object named before an archive takes the place of the archive's own.
+define room_archive
+$(BUILD)/lib$(1).a: $(call objects,$(1)) $(if $(filter wire,$(1)),$(PB_O)) $(if $(filter store,$(1)),$(BUILD)/gen/migrations.o)
+	$$(call say,AR,lib$(1).a)
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	$(Q)ar rcs $$@ $$^
+endef
+$(foreach room,$(ROOMS) ctl sim,$(eval $(call room_archive,$(room))))
+
+# The migrations, so that an installed gatehousectl needs no files beside it:
+# a table of {name, text} made by the assembler's .incbin.
+SQL := $(sort $(wildcard sql/[0-9]*.sql))
+$(BUILD)/gen/migrations.S: $(SQL) Makefile
+	@mkdir -p $(@D)
+	$(Q){ \
+	  n=0; for f in $(SQL); do \
+	    printf '\t.section .rodata\nname_%s:\t.asciz "%s"\ntext_%s:\t.incbin "%s"\n\t.byte 0\n' $$n "$${f##*/}" $$n "$$f"; \
+	    n=$$((n+1)); done; \
+	  printf '\t.section .data.rel.ro,"aw"\n\t.balign 8\n\t.globl migrations\nmigrations:\n'; \
+	  n=0; for f in $(SQL); do printf '\t.quad name_%s, text_%s\n' $$n $$n; n=$$((n+1)); done; \
+	  printf '\t.quad 0, 0\n\t.section .note.GNU-stack,"",%%progbits\n'; } > $@
+$(BUILD)/gen/migrations.o: $(BUILD)/gen/migrations.S
+	$(Q)$(CC) -c -o $@ $<
+
+define program
+$(BUILD)/$(1): $$(ROOMS_$(1):%=$(BUILD)/lib%.a) $$(EXTRA_$(1))
+	$$(call say,LINK,$(1))
+	$(Q)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$(if $$(filter-out sim,$$(firstword $$(ROOMS_$(1)))),) \
+	  -Wl,--whole-archive $(BUILD)/lib$$(firstword $$(ROOMS_$(1))).a -Wl,--no-whole-archive \
+	  $$(EXTRA_$(1)) $$(patsubst %,$(BUILD)/lib%.a,$$(wordlist 2,99,$$(ROOMS_$(1)))) $$(PKG_LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
+
+# ---- unit tests: tests/unit/ROOM/test_*.c, linked with ROOM and those above ---
+
+UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
+UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
+room_of   = $(word 1,$(subst /, ,$(1)))
+above     = $(if $(filter $(1),$(firstword $(2))),$(1) $(3),$(call above,$(1),$(wordlist 2,99,$(2)),$(firstword $(2)) $(3)))
+
+# Fakes that a test puts in the place of the real thing: FAKES_ROOM/TEST := fs clock
+-include tests/unit/fakes.mk
+
+define unit_test
+$(BUILD)/unit/$(1): $(BUILD)/tests/unit/$(1).o $$(patsubst %,$(BUILD)/tests/fake/%.o,$$(FAKES_$(1))) \
+    $$(patsubst %,$(BUILD)/lib%.a,$(call above,$(call room_of,$(1)),$(ROOMS),))
+	$$(call say,LINK,unit/$(1))
+	@mkdir -p $$(@D)
+	$(Q)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(PKG_LIBS) -lcmocka
+endef
+$(foreach t,$(patsubst tests/unit/%.c,%,$(UNIT_SRC)),$(eval $(call unit_test,$(t))))
+
+.PHONY: unit
+unit: $(UNIT)
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

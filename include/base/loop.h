@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One thread's event loop: libevent's base without locks, a mailbox as the only
+ * way in for other threads, and a hook at the end of each turn, where what
+ * gathered during the turn is passed on in one piece.
+ *
+ * Owner: the thread that runs it.  loop_stop() and the mailbox are for others.
+ */
+#ifndef GATEHOUSE_BASE_LOOP_H
+#define GATEHOUSE_BASE_LOOP_H
+
+#include "base/mailbox.h"
+
+struct event_base;
+struct loop;
+
+/* `on_mail` gets each message and owns it; `on_turn` may be NULL. */
+struct loop_hooks {
+	void (*on_mail)(void *arg, struct mail *mail);
+	void (*on_turn)(void *arg);
+	void *arg;
+};
+
+enum rc loop_new(struct loop **loop, const struct loop_hooks *hooks, struct err *err) MUST_CHECK;
+void loop_free(struct loop **loop);
+
+/* Runs until loop_stop(). */
+void loop_run(struct loop *loop);
+/* Any thread: the loop ends after the turn that it is in. */
+void loop_stop(struct loop *loop);
+
+/* Any thread may post to it. */
+struct mailbox *loop_mailbox(struct loop *loop);
+
+/* For modules that watch file descriptors of their own (streams, listeners). */
+struct event_base *loop_base(struct loop *loop);
+
+/* Run another turn at once although nothing is due: work was left over. */
+void loop_again(struct loop *loop);
+
+/* A timer that calls every `interval_ms` until loop_free(). */
+enum rc loop_every(struct loop *loop, uint64_t interval_ms, void (*call)(void *arg), void *arg,
+		   struct err *err) MUST_CHECK;
+
+/* Monotonic milliseconds at the beginning of this turn. */
+uint64_t loop_now_ms(const struct loop *loop);
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The journal: what was taken on, in one order, on disk.  One thread of its own
+ * appends groups, syncs once for all that waited, and publishes `durable`.
+ *
+ * POSITION: byte offset in the endless row of entries, over all segments.
+ * 0 is the beginning.  appended >= durable, each with one writer.
+ *
+ * ENTRY: u32 length of the body | u32 crc | u8 type | u8 flags | u16 zero | body.
+ * The crc is CRC32C (Castagnoli; RFC 3720 B.4) over length, type, flags, zero
+ * and body, begun with the crc of the entry before it: an entry is valid only
+ * behind its own predecessor, so that stale bytes of a former life of the file
+ * are never taken for valid.  The first entry of a segment begins with the
+ * seed of the segment's header.
+ *
+ * SEGMENT: a file "NNNNNNNNNNNNNNNN.seg" (its first position in hexadecimal)
+ * of fixed size, filled with zeros ahead of use; header of 512 bytes: magic,
+ * version, journal id (16 random bytes of the journal's first day), node, first
+ * position, seed, crc.  The seed is the crc of the last entry before it.  No
+ * entry spans two segments; what is left at the end of one stays zero, and
+ * positions skip it: the next segment begins at first position + capacity.
+ *
+ * FAILURE: a sync that fails is never retried: fatal().  A disk that is full
+ * holds the groups back, says so, and goes on when there is space.
+ *
+ * What this room does not know: what an entry means.
+ */
+#ifndef GATEHOUSE_JOURNAL_JOURNAL_H
+#define GATEHOUSE_JOURNAL_JOURNAL_H
+
+#include "base/mailbox.h"
+
+enum {
+	JOURNAL_ID_BYTES = 16,
+	JOURNAL_SEGMENT_HEADER = 512,
+	JOURNAL_ENTRY_HEADER = 12,
+	JOURNAL_BODY_MAX = 64 * 1024,
+	JOURNAL_HOLDS_MAX = 4, /* followers that keep segments */
+};
+
+enum {
+	ENTRY_FLAG_DESK = 1u << 0, /* the desk wants to see it: may raise or clear an alarm */
+};
+
+struct journal;
+
+struct journal_conf {
+	const char *dir;         /* must exist; locked for us alone by dir/lock */
+	uint32_t node;           /* 1 .. 32767 */
+	uint64_t segment_bytes;  /* whole file, >= 1 MiB */
+	uint64_t retain_ms;      /* segments stay this long after all holds passed them */
+	uint64_t free_min_bytes; /* no new segment while less than this would be left free */
+	unsigned spare_segments; /* how many are made ahead; >= 1 */
+};
+
+/* ---- Groups: how entries come in ---------------------------------------- */
+
+/*
+ * What one producer gathered in one turn.  The producer fills it, posts it, and
+ * gets the same object back in its mailbox when all of it is durable: that is
+ * the moment to acknowledge.  Groups are made once and go round, so that the
+ * way of a record allocates nothing; a producer without a free group stops
+ * reading.  Groups of one producer come back in the order of posting.
+ * An empty group is allowed, and comes back when all before it is durable.
+ */
+struct group {
+	struct mail mail; /* first; kind is set by the producer, comes back unchanged */
+	struct mailbox *return_to;
+	uint8_t *data;        /* entries with room for headers, one behind the other */
+	size_t len, capacity; /* bytes */
+	uint32_t entries;     /* how many */
+	uint64_t begin, end;  /* out: positions before the first and behind the last entry;
+				 with a roll in between they span the skipped rest too */
+	int64_t durable_us;   /* out: wall clock after the sync */
+	void *owner;          /* the producer's, untouched */
+};
+
+/* Capacity must hold at least one entry of JOURNAL_BODY_MAX. */
+struct group *group_new(size_t capacity, struct mailbox *return_to, void *owner);
+void group_free(struct group **group);
+void group_clear(struct group *group);
+
+/* Room for one more entry: returns where `body_len` bytes of body are to be
+ * written, or NULL when the group is full.  The header's fields other than the
+ * crc are filled here, the crc by the journal's thread. */
+uint8_t *group_add(struct group *group, uint8_t type, uint8_t flags, size_t body_len);
+
+/* ---- The journal -------------------------------------------------------- */
+
+/*
+ * What recovery found, for one line in the log.  The valid prefix is kept; what
+ * follows it in the last segment is saved to dir/damaged/ before it is
+ * overwritten, if it holds anything but zeros.
+ */
+struct journal_recovery {
+	uint64_t first; /* oldest position there is */
+	uint64_t end;   /* behind the last valid entry */
+	uint64_t segments;
+	uint64_t entries;       /* read while recovering (only the last segment is) */
+	uint64_t dropped_bytes; /* behind the end, not zero */
+	bool created;           /* there was no journal here */
+	char note[240];         /* what was dropped or set aside, or empty */
+};
+
+/*
+ * Opens or creates, locks, recovers.  RC_FAIL: the disk; RC_INVALID: another
+ * process has it, a foreign or a doubled segment, a hole between segments, a
+ * damaged segment before the last one: err says which file.  Not yet running.
+ */
+enum rc journal_open(struct journal **journal, const struct journal_conf *conf,
+		     struct journal_recovery *recovery, struct err *err) MUST_CHECK;
+
+/* Starts the threads (appender, and one that makes segments ahead and unlinks
+ * old ones).  `wake` boxes are rung after each time that durable advanced. */
+enum rc journal_start(struct journal *journal, struct mailbox *const *wake, size_t n_wake,
+		      struct err *err) MUST_CHECK;
+
+/* Any thread.  Takes the group. */
+void journal_post(struct journal *journal, struct group *group);
+
+/* Appends and syncs all that was posted, returns the groups, ends the threads.
+ * No one may post any more. */
+void journal_stop(struct journal *journal);
+void journal_close(struct journal **journal);
+
+/* Any thread, at any time. */
+uint64_t journal_appended(const struct journal *journal);
+uint64_t journal_durable(const struct journal *journal);
+uint64_t journal_first(const struct journal *journal);
+void journal_id(const struct journal *journal, uint8_t id[JOURNAL_ID_BYTES]);
+/* When the last sync ended, wall clock. */
+int64_t journal_durable_us(const struct journal *journal);
+
+struct journal_stats {
+	uint64_t entries, bytes, groups, syncs, sync_ns, segments_made, segments_unlinked;
+	uint64_t paused_ms; /* not 0: appending has been held back for so long */
+	uint64_t disk_free_bytes;
+	uint64_t groups_waiting;
+};
+/* Any thread. */
+void journal_get_stats(struct journal *journal, struct journal_stats *stats);
+
+/* ---- Followers ---------------------------------------------------------- */
+
+/* A hold keeps every segment from `position` on.  `name` is borrowed for ever.
+ * Before journal_start(). */
+unsigned journal_hold(struct journal *journal, const char *name, uint64_t position);
+/* Moves it on (or back, to repair a failover, not below journal_first()).  One thread each. */
+void journal_hold_set(struct journal *journal, unsigned hold, uint64_t position);
+
+/*
+ * Reads entries in order, up to durable, from the files.  Owner: one thread.
+ * After journal_open() it can be used before journal_start(), to replay.
+ */
+struct journal_reader;
+
+struct journal_entry {
+	uint64_t position; /* of its first byte */
+	uint64_t next;     /* of the entry after it: what to remember when it is done */
+	uint8_t type, flags;
+	const uint8_t *body; /* borrowed until the next call */
+	uint32_t len;
+};
+
+/* RC_INVALID when `from` is not between first and durable, or no entry begins there. */
+enum rc journal_reader_new(struct journal_reader **reader, struct journal *journal, uint64_t from,
+			   struct err *err) MUST_CHECK;
+void journal_reader_free(struct journal_reader **reader);
+
+/* RC_OK and the entry; RC_AGAIN at durable; RC_INVALID when bytes that were
+ * durable are damaged (err says file and offset); RC_FAIL by the disk. */
+enum rc journal_read(struct journal_reader *reader, struct journal_entry *entry,
+		     struct err *err) MUST_CHECK;
+/* Where the next journal_read() begins. */
+uint64_t journal_reader_position(const struct journal_reader *reader);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What an operator's program does in PostgreSQL: migrations and the register's
+ * rows.  Synchronous, for programs that do one thing and end.  Each function is
+ * one transaction; on RC_INVALID or RC_FAIL nothing has changed.  Changes of
+ * the register send NOTIFY gatehouse_register when they commit.
+ *
+ * Owner: one thread.  Errors carry PostgreSQL's primary message.
+ */
+#ifndef GATEHOUSE_STORE_ADMIN_H
+#define GATEHOUSE_STORE_ADMIN_H
+
+#include "base/base.h"
+
+struct admin;
+
+enum rc admin_open(struct admin **admin, const char *conninfo, struct err *err) MUST_CHECK;
+void admin_close(struct admin **admin);
+
+/* The newest version that this program knows: that of the last file in sql/. */
+int migrate_newest(void);
+/* The version of the database: 0 when it is empty. */
+enum rc migrate_current(struct admin *admin, int *version, struct err *err) MUST_CHECK;
+/* Applies what is missing, each file in a transaction, under an advisory lock.
+ * `said` is called for each.  RC_INVALID when the database is newer. */
+enum rc migrate_apply(struct admin *admin, void (*said)(void *arg, int version, const char *name),
+		      void *arg, struct err *err) MUST_CHECK;
+
+/* ---- The register's rows -------------------------------------------------- */
+
+/* Inserts or, where the code exists, updates.  Codes are trimmed, not empty, at
+ * most 64 bytes; names at most 200.  `parent`, `station`: codes, or NULL. */
+enum rc admin_put_station(struct admin *a, const char *code, const char *name,
+			  struct err *err) MUST_CHECK;
+enum rc admin_put_area(struct admin *a, const char *code, const char *name, const char *parent,
+		       const char *station, struct err *err) MUST_CHECK;
+enum rc admin_put_site(struct admin *a, const char *code, const char *name, const char *area,
+		       const char *address, struct err *err) MUST_CHECK;
+/* `controller`: a name, or NULL when none is hung yet; `number` from 1, on that controller. */
+enum rc admin_put_door(struct admin *a, const char *code, const char *name, const char *site,
+		       const char *controller, uint32_t number, const char *address,
+		       struct err *err) MUST_CHECK;
+enum rc admin_put_controller(struct admin *a, const char *name, const char *site,
+			     struct err *err) MUST_CHECK;
+enum rc admin_put_console(struct admin *a, const char *name, const char *station,
+			  struct err *err) MUST_CHECK;
+/* RC_INVALID when there is none of that name. */
+enum rc admin_set_controller_enabled(struct admin *a, const char *name, bool enabled,
+				     struct err *err) MUST_CHECK;
+enum rc admin_set_console_enabled(struct admin *a, const char *name, bool enabled,
+				  struct err *err) MUST_CHECK;
+
+/* The puts between begin and commit are one transaction: all or nothing.  After
+ * a put that failed, the others may still be tried, to report more mistakes at
+ * once (each stands in a savepoint); admin_commit() then refuses. */
+enum rc admin_begin(struct admin *a, struct err *err) MUST_CHECK;
+enum rc admin_commit(struct admin *a, struct err *err) MUST_CHECK;
+void admin_rollback(struct admin *a);
+
+/* A list for people and scripts: columns by name, rows as text (NULL for null). */
+enum admin_list {
+	ADMIN_STATIONS,    /* code, name, areas, consoles */
+	ADMIN_AREAS,       /* code, name, parent, station */
+	ADMIN_SITES,       /* code, name, area, station, address, controllers, doors */
+	ADMIN_DOORS,       /* code, name, site, controller, number, address */
+	ADMIN_CONTROLLERS, /* name, site, enabled, doors, last_record (of all time, received_at) */
+	ADMIN_CONSOLES,    /* name, station, enabled */
+};
+enum rc admin_list(struct admin *a, enum admin_list what,
+		   enum rc (*row)(void *arg, int n, const char *const *names,
+				  const char *const *values),
+		   void *arg, struct err *err) MUST_CHECK;
+
+#endif

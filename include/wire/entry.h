@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What stands in the journal: the entries' bodies, as structs and as bytes.
+ * The journal itself doesn't look inside.  Little endian, fields one after the
+ * other; layouts are in wire/entry.c beside the code that writes them.
+ *
+ * Decoding borrows: texts and bytes of the struct point into the body.  It
+ * never trusts the body: RC_INVALID with a reason instead of reading beyond.
+ *
+ * No struct here has room for a card number.
+ */
+#ifndef GATEHOUSE_WIRE_ENTRY_H
+#define GATEHOUSE_WIRE_ENTRY_H
+
+#include "base/base.h"
+
+enum entry_type {
+	ENTRY_RECORD = 1,     /* struct record: goes into `records` */
+	ENTRY_AHEAD = 2,      /* struct record: an alarm ahead of its turn; the desk's only */
+	ENTRY_QUARANTINE = 3, /* struct quarantine: goes into `quarantine` */
+	ENTRY_ALARM = 4,      /* struct alarm_change: goes into `alarms` */
+};
+
+enum { TOKEN_BYTES = 16, RAW_CODE_MAX = 32, DETAIL_MAX = 32768 };
+
+enum {
+	RECORD_CLOCK_BACKWARDS = 1u << 0, /* device time before that of the record before it */
+	RECORD_CLOCK_OFF = 1u << 1,       /* device time more than the configured bound off ours */
+	RECORD_UNKNOWN_KIND = 1u << 2,    /* its kind is not in the vocabulary: see raw_code */
+	RECORD_HAS_TOKEN = 1u << 3,
+};
+
+/*
+ * One thing that happened.  Identity: (controller_id, epoch, seq).  An epoch
+ * below 0 is the server's own: it observed something about the controller
+ * (lost, gap); such epochs are -(start of the daemon in seconds * 32768 + node).
+ */
+struct record {
+	uint32_t controller_id;
+	uint32_t site_id;
+	uint32_t door_id; /* 0: the controller itself */
+	uint16_t kind;
+	uint16_t reason; /* 0: none */
+	int64_t epoch;
+	uint64_t seq;
+	int64_t device_time_us;
+	int64_t received_us;
+	uint32_t flags;             /* RECORD_* */
+	uint8_t token[TOKEN_BYTES]; /* valid with RECORD_HAS_TOKEN */
+	const char *raw_code;       /* borrowed, not terminated, valid UTF-8 without NUL */
+	size_t raw_code_len;        /* 0 .. RAW_CODE_MAX */
+	const char *detail;         /* borrowed: a JSON object in UTF-8, or empty */
+	size_t detail_len;          /* 0 .. DETAIL_MAX */
+};
+
+/* A record that was rejected.  Same identity, so that it is kept once. */
+struct quarantine {
+	uint32_t controller_id;
+	uint32_t site_id;
+	int64_t epoch;
+	uint64_t seq;
+	int64_t received_us;
+	uint16_t reason;        /* enum RejectReason of the contract */
+	const char *detail;     /* borrowed, UTF-8: what was wrong */
+	size_t detail_len;      /* 0 .. 300 */
+	const uint8_t *payload; /* borrowed: the Record as protobuf, without card number and
+				   without unknown fields */
+	size_t payload_len;     /* 0 .. DETAIL_MAX */
+};
+
+/* An alarm as it stands after one change.  (alarm_id, change) is unique. */
+struct alarm_change {
+	uint64_t alarm_id; /* node << 48 | position of the entry that raised it */
+	uint32_t change;   /* 1, 2, .. within the alarm */
+	uint64_t position; /* of the entry behind this change */
+	uint16_t kind;
+	uint8_t severity;
+	uint8_t state; /* enum AlarmState of the contract */
+	uint8_t silent;
+	uint32_t count;
+	uint32_t controller_id;
+	uint32_t site_id;
+	uint32_t door_id;
+	int64_t device_time_us;
+	int64_t received_us;
+	int64_t durable_us;
+	int64_t raised_us;
+	int64_t cleared_us; /* 0: stands */
+	int64_t epoch;      /* of the record behind this change */
+	uint64_t seq;
+	char raw_code[RAW_CODE_MAX + 1]; /* terminated */
+};
+
+/* Longest body that the encoders below produce. */
+enum { ENTRY_BODY_MAX = 64 * 1024 };
+
+/* Bytes that encoding takes. */
+size_t record_encoded_len(const struct record *record);
+/* Writes them to `out`, returns the place behind.  The bounds above must hold. */
+uint8_t *record_encode(const struct record *record, uint8_t *out);
+enum rc record_decode(const uint8_t *body, size_t len, struct record *record,
+		      struct err *err) MUST_CHECK;
+
+size_t quarantine_encoded_len(const struct quarantine *q);
+uint8_t *quarantine_encode(const struct quarantine *q, uint8_t *out);
+enum rc quarantine_decode(const uint8_t *body, size_t len, struct quarantine *q,
+			  struct err *err) MUST_CHECK;
+
+size_t alarm_change_encoded_len(const struct alarm_change *change);
+uint8_t *alarm_change_encode(const struct alarm_change *change, uint8_t *out);
+enum rc alarm_change_decode(const uint8_t *body, size_t len, struct alarm_change *change,
+			    struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A TLS connection as a stream of bytes on one loop.  OpenSSL works straight on
+ * the socket; neither OpenSSL nor libevent shows through.  Built for very many
+ * idle connections: an idle stream keeps no buffer of its own.
+ *
+ * Owner: the thread of the loop.  A stream dies in two steps: stream_close()
+ * ends it now (no hook is called any more, except on_closed once), its memory
+ * goes at the end of the loop's turn.
+ */
+#ifndef GATEHOUSE_WIRE_STREAM_H
+#define GATEHOUSE_WIRE_STREAM_H
+
+#include <sys/socket.h>
+
+#include "base/counter.h"
+#include "base/loop.h"
+#include "wire/tls.h"
+
+struct stream;
+struct stream_set;
+
+/* Why a stream ended by itself.  Ends that the owner decides have the owner's reasons. */
+enum stream_end {
+	STREAM_END_LOCAL,             /* stream_close() */
+	STREAM_END_PEER,              /* the other side closed */
+	STREAM_END_RESET,             /* network error; err->sys */
+	STREAM_END_TLS,               /* broken TLS after the handshake */
+	STREAM_END_HANDSHAKE,         /* not TLS, wrong version, no common anything */
+	STREAM_END_HANDSHAKE_TIMEOUT, /* not done in time */
+	STREAM_END_BAD_CERTIFICATE,   /* missing, unknown, expired: err says */
+	STREAM_END_WRONG_ALPN,
+	STREAM_END_OVERFLOW, /* more input was left over than input_limit */
+	STREAM_END_CONNECT,  /* client: could not connect */
+	STREAM_END_COUNT,
+};
+const char *stream_end_name(enum stream_end end);
+
+struct stream_hooks {
+	/* The handshake is done; the peer's name can be asked for. */
+	void (*on_open)(void *arg, struct stream *stream);
+	/* Bytes came in.  Returns how many were used up; the rest is kept, and offered
+	 * again in front of what follows.  May pause or close the stream. */
+	size_t (*on_bytes)(void *arg, struct stream *stream, const uint8_t *bytes, size_t n);
+	/* All that was written is with the kernel.  May be NULL. */
+	void (*on_drained)(void *arg, struct stream *stream);
+	/* The stream ended.  Called exactly once, also for STREAM_END_LOCAL; then the
+	 * pointer must not be used again. */
+	void (*on_closed)(void *arg, struct stream *stream, enum stream_end end,
+			  const struct err *err);
+};
+
+struct stream_limits {
+	uint64_t handshake_timeout_ms;
+	size_t read_budget_bytes;  /* read from one stream in one turn, then others' turn */
+	size_t input_limit_bytes;  /* kept of what on_bytes did not use up */
+	size_t output_limit_bytes; /* waiting to be sent */
+};
+
+/* The streams of one loop: shared scratch memory, and whose work is left over. */
+enum rc stream_set_new(struct stream_set **set, struct loop *loop,
+		       const struct stream_limits *limits, struct err *err) MUST_CHECK;
+/* Ends all that are left (on_closed is called). */
+void stream_set_free(struct stream_set **set);
+/* Call at the end of each turn: sends what was written, goes on with streams
+ * whose budget ran out in the next turn, frees what is dead. */
+void stream_set_turn(struct stream_set *set);
+
+/* Takes fd (also on failure).  `hooks` is borrowed for ever. */
+enum rc stream_accept(struct stream_set *set, struct tls *tls, int fd,
+		      const struct stream_hooks *hooks, void *arg, struct stream **stream,
+		      struct err *err) MUST_CHECK;
+/* `from` (may be NULL): local address to bind, so that a fleet has more ports.
+ * Failure to connect comes by on_closed. */
+enum rc stream_connect(struct stream_set *set, struct tls *tls, const struct sockaddr *to,
+		       socklen_t to_len, const struct sockaddr *from, socklen_t from_len,
+		       const struct stream_hooks *hooks, void *arg, struct stream **stream,
+		       struct err *err) MUST_CHECK;
+
+/* Queues bytes; they leave at the end of the turn.  RC_AGAIN when the output
+ * limit or memory is reached: nothing was queued. */
+enum rc stream_write(struct stream *stream, const void *bytes, size_t n) MUST_CHECK;
+/* Bytes queued and not with the kernel yet. */
+size_t stream_unsent(const struct stream *stream);
+
+/* Stops and resumes reading; TCP pushes back.  What was kept is offered again on resume. */
+void stream_pause(struct stream *stream);
+void stream_resume(struct stream *stream);
+
+/* Sends what is queued as far as the kernel takes it at once, says goodbye, and
+ * ends.  on_closed(STREAM_END_LOCAL) is called before this returns. */
+void stream_close(struct stream *stream);
+
+/* After on_open.  The name is empty with TLS_ROLE_NONE. */
+enum tls_role stream_peer_role(const struct stream *stream);
+const char *stream_peer_name(const struct stream *stream);
+/* "10.0.3.7:49152"; from the beginning. */
+const char *stream_peer_address(const struct stream *stream);
+
+#endif
