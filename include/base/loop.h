@@ -42,7 +42,4 @@ void loop_again(struct loop *loop);
 enum rc loop_every(struct loop *loop, uint64_t interval_ms, void (*call)(void *arg), void *arg,
 		   struct err *err) MUST_CHECK;
 
-/* Monotonic milliseconds at the beginning of this turn. */
-uint64_t loop_now_ms(const struct loop *loop);
-
 #endif

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One thread's event loop over libevent.  The base has no locks: other threads
+ * reach it by the mailbox's eventfd only.
+ */
+#include "base/loop.h"
+
+#include <event2/event.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+struct loop_timer {
+	struct event *tick;
+	void (*call)(void *arg);
+	void *arg;
+	struct loop_timer *next;
+};
+
+/* Owner: the thread in loop_run(); `stop` may be set by any. */
+struct loop {
+	struct event_base *base;
+	struct event *mail_ready;
+	struct mailbox box;
+	struct loop_hooks hooks;
+	struct loop_timer *timers;
+	bool again; /* work was left over: the next turn doesn't sleep */
+	atomic_bool stop;
+};
+
+static void
+loop_mail_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *loop = arg;
+	struct mail *mail = mailbox_take_all(&loop->box);
+
+	(void)fd;
+	(void)what;
+	while (mail != NULL) {
+		struct mail *next = mail->next;
+
+		loop->hooks.on_mail(loop->hooks.arg, mail);
+		mail = next;
+	}
+}
+
+static struct event_base *
+loop_new_base(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base;
+
+	if (config == NULL)
+		return NULL;
+	(void)event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+	base = event_base_new_with_config(config);
+	event_config_free(config);
+	return base;
+}
+
+enum rc
+loop_new(struct loop **out, const struct loop_hooks *hooks, struct err *err)
+{
+	struct loop *loop = xcalloc(1, sizeof(*loop));
+	enum rc rc;
+
+	loop->hooks = *hooks;
+	rc = mailbox_init(&loop->box, err);
+	if (rc != RC_OK) {
+		free(loop);
+		return rc;
+	}
+	loop->base = loop_new_base();
+	if (loop->base != NULL)
+		loop->mail_ready = event_new(loop->base, loop->box.fd, EV_READ | EV_PERSIST,
+					     loop_mail_cb, loop);
+	if (loop->mail_ready == NULL || event_add(loop->mail_ready, NULL) != 0) {
+		loop_free(&loop);
+		return err_fail(err, "could not create an event loop");
+	}
+	*out = loop;
+	return RC_OK;
+}
+
+void
+loop_free(struct loop **out)
+{
+	struct loop *loop = *out;
+
+	if (loop == NULL)
+		return;
+	*out = NULL;
+	while (loop->timers != NULL) {
+		struct loop_timer *timer = loop->timers;
+
+		loop->timers = timer->next;
+		event_free(timer->tick);
+		free(timer);
+	}
+	if (loop->mail_ready != NULL)
+		event_free(loop->mail_ready);
+	if (loop->base != NULL)
+		event_base_free(loop->base);
+	mailbox_fini(&loop->box);
+	free(loop);
+}
+
+void
+loop_run(struct loop *loop)
+{
+	while (!atomic_load_explicit(&loop->stop, memory_order_acquire)) {
+		int flags = EVLOOP_ONCE | (loop->again ? EVLOOP_NONBLOCK : 0);
+
+		loop->again = false;
+		must(event_base_loop(loop->base, flags) >= 0);
+		if (loop->hooks.on_turn != NULL)
+			loop->hooks.on_turn(loop->hooks.arg);
+	}
+}
+
+void
+loop_stop(struct loop *loop)
+{
+	atomic_store_explicit(&loop->stop, true, memory_order_release);
+	mailbox_ring(&loop->box);
+}
+
+struct mailbox *
+loop_mailbox(struct loop *loop)
+{
+	return &loop->box;
+}
+
+struct event_base *
+loop_base(struct loop *loop)
+{
+	return loop->base;
+}
+
+void
+loop_again(struct loop *loop)
+{
+	loop->again = true;
+}
+
+static void
+loop_tick_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop_timer *timer = arg;
+
+	(void)fd;
+	(void)what;
+	timer->call(timer->arg);
+}
+
+enum rc
+loop_every(struct loop *loop, uint64_t interval_ms, void (*call)(void *arg), void *arg,
+	   struct err *err)
+{
+	struct loop_timer *timer = xcalloc(1, sizeof(*timer));
+	struct timeval interval = {
+		.tv_sec = (time_t)(interval_ms / 1000),
+		.tv_usec = (suseconds_t)(interval_ms % 1000 * 1000),
+	};
+
+	*timer = (struct loop_timer){.call = call, .arg = arg};
+	timer->tick = event_new(loop->base, -1, EV_PERSIST, loop_tick_cb, timer);
+	if (timer->tick == NULL || event_add(timer->tick, &interval) != 0) {
+		if (timer->tick != NULL)
+			event_free(timer->tick);
+		free(timer);
+		return err_fail(err, "could not create a timer");
+	}
+	timer->next = loop->timers;
+	loop->timers = timer;
+	return RC_OK;
+}
