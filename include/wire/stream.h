@@ -30,7 +30,7 @@ enum stream_end {
 	STREAM_END_HANDSHAKE_TIMEOUT, /* not done in time */
 	STREAM_END_BAD_CERTIFICATE,   /* missing, unknown, expired: err says */
 	STREAM_END_WRONG_ALPN,
-	STREAM_END_OVERFLOW, /* more input was left over than input_limit */
+	STREAM_END_OVERFLOW, /* on_bytes used nothing of a full read budget */
 	STREAM_END_CONNECT,  /* client: could not connect */
 	STREAM_END_COUNT,
 };
@@ -52,8 +52,9 @@ struct stream_hooks {
 
 struct stream_limits {
 	uint64_t handshake_timeout_ms;
-	size_t read_budget_bytes;  /* read from one stream in one turn, then others' turn */
-	size_t input_limit_bytes;  /* kept of what on_bytes did not use up */
+	/* Read from one stream in one turn, then it is the others' turn; also the most
+	 * that is kept of what on_bytes did not use up.  Above the longest message. */
+	size_t read_budget_bytes;
 	size_t output_limit_bytes; /* waiting to be sent */
 };
 

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Certificates and the rules of the handshake.
+ *
+ * No session tickets: OpenSSL 3.0 decodes the client's certificate once more for
+ * each ticket that it issues, at about 0.4 ms; a full handshake without tickets
+ * is cheaper than one with them.  Resumption is a matter of measurement, later.
+ */
+#include "tls_priv.h"
+
+#include <openssl/err.h>
+#include <openssl/x509v3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint8_t tls_alpn[] = "\x0bgatehouse/1";
+enum { TLS_ALPN_BYTES = sizeof(tls_alpn) - 1 };
+
+const char *
+tls_role_name(enum tls_role role)
+{
+	switch (role) {
+	case TLS_ROLE_NONE:
+		return "none";
+	case TLS_ROLE_CONTROLLER:
+		return "controller";
+	case TLS_ROLE_CONSOLE:
+		return "console";
+	}
+	return "?";
+}
+
+void
+tls_add_reasons(struct err *err)
+{
+	unsigned long code;
+
+	while ((code = ERR_get_error()) != 0) {
+		const char *reason = ERR_reason_error_string(code);
+		size_t used = strlen(err->msg);
+
+		(void)snprintf(err->msg + used, sizeof(err->msg) - used, ": %s",
+			       reason != NULL ? reason : "unknown reason");
+	}
+}
+
+/* The certificate has exactly one URI of the form that `prefix` begins. */
+static bool
+tls_name_after(const ASN1_STRING *uri, const char *prefix, char name[TLS_NAME_MAX + 1])
+{
+	const char *text = (const char *)ASN1_STRING_get0_data(uri);
+	size_t len = (size_t)ASN1_STRING_length(uri), skip = strlen(prefix);
+
+	if (len <= skip || len - skip > TLS_NAME_MAX || memcmp(text, prefix, skip) != 0)
+		return false;
+	/* a name that hides its end behind a NUL, or would forge a log line */
+	for (size_t i = skip; i < len; i++)
+		if (text[i] <= 0x20 || text[i] >= 0x7f)
+			return false;
+	memcpy(name, text + skip, len - skip);
+	name[len - skip] = '\0';
+	return true;
+}
+
+enum tls_role
+tls_peer_identity(X509 *certificate, char name[TLS_NAME_MAX + 1])
+{
+	GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+	enum tls_role role = TLS_ROLE_NONE;
+	int found = 0;
+
+	name[0] = '\0';
+	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
+		const GENERAL_NAME *one = sk_GENERAL_NAME_value(names, i);
+
+		if (one->type != GEN_URI)
+			continue;
+		if (tls_name_after(one->d.uniformResourceIdentifier,
+				   "urn:gatehouse:controller:", name))
+			role = TLS_ROLE_CONTROLLER;
+		else if (tls_name_after(one->d.uniformResourceIdentifier,
+					"urn:gatehouse:console:", name))
+			role = TLS_ROLE_CONSOLE;
+		else
+			continue;
+		found++;
+	}
+	GENERAL_NAMES_free(names);
+	if (found != 1) {
+		name[0] = '\0';
+		return TLS_ROLE_NONE;
+	}
+	return role;
+}
+
+static int
+tls_choose_alpn_cb(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+		   const unsigned char *in, unsigned int in_len, void *arg)
+{
+	unsigned char *chosen;
+
+	(void)ssl;
+	(void)arg;
+	if (SSL_select_next_proto(&chosen, out_len, tls_alpn, TLS_ALPN_BYTES, in, in_len) !=
+	    OPENSSL_NPN_NEGOTIATED)
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	*out = chosen;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+static enum rc
+tls_load_files(SSL_CTX *ctx, const struct tls_files *files, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	ERR_clear_error();
+	if (SSL_CTX_load_verify_file(ctx, files->ca) != 1)
+		rc = err_invalid(err, "could not load CA certificates from \"%s\"", files->ca);
+	else if (SSL_CTX_use_certificate_chain_file(ctx, files->certificate) != 1)
+		rc = err_invalid(err, "could not load certificate from \"%s\"", files->certificate);
+	else if (SSL_CTX_use_PrivateKey_file(ctx, files->key, SSL_FILETYPE_PEM) != 1)
+		rc = err_invalid(err, "could not load private key from \"%s\"", files->key);
+	else if (SSL_CTX_check_private_key(ctx) != 1)
+		rc = err_invalid(err, "private key \"%s\" does not belong to certificate \"%s\"",
+				 files->key, files->certificate);
+	if (rc != RC_OK)
+		tls_add_reasons(err);
+	return rc;
+}
+
+static void
+tls_set_rules(struct tls *tls)
+{
+	SSL_CTX *ctx = tls->ctx;
+
+	SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
+	SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION);
+	/* frames have lengths of their own: a missing goodbye can't cut one unseen */
+	SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
+					 SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
+				      SSL_MODE_RELEASE_BUFFERS);
+	/* header and body of a TLS record by one read() instead of two */
+	SSL_CTX_set_read_ahead(ctx, 1);
+	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_num_tickets(ctx, 0);
+	SSL_CTX_set_verify_depth(ctx, 4);
+	if (tls->server) {
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+		SSL_CTX_set_alpn_select_cb(ctx, tls_choose_alpn_cb, NULL);
+	} else {
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+		/* returns 0 for success, unlike its neighbours */
+		must(SSL_CTX_set_alpn_protos(ctx, tls_alpn, TLS_ALPN_BYTES) == 0);
+	}
+}
+
+static enum rc
+tls_new(struct tls **out, const struct tls_files *files, bool server, struct err *err)
+{
+	struct tls *tls = xcalloc(1, sizeof(*tls));
+	enum rc rc;
+
+	atomic_init(&tls->refs, 1);
+	tls->server = server;
+	tls->ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
+	if (tls->ctx == NULL) {
+		free(tls);
+		rc = err_fail(err, "could not create a TLS context");
+		tls_add_reasons(err);
+		return rc;
+	}
+	tls_set_rules(tls);
+	rc = tls_load_files(tls->ctx, files, err);
+	if (rc != RC_OK) {
+		tls_unref(&tls);
+		return rc;
+	}
+	*out = tls;
+	return RC_OK;
+}
+
+enum rc
+tls_server_new(struct tls **tls, const struct tls_files *files, struct err *err)
+{
+	return tls_new(tls, files, true, err);
+}
+
+enum rc
+tls_client_new(struct tls **tls, const struct tls_files *files, struct err *err)
+{
+	return tls_new(tls, files, false, err);
+}
+
+struct tls *
+tls_ref(struct tls *tls)
+{
+	atomic_fetch_add_explicit(&tls->refs, 1, memory_order_relaxed);
+	return tls;
+}
+
+void
+tls_unref(struct tls **out)
+{
+	struct tls *tls = *out;
+
+	if (tls == NULL)
+		return;
+	*out = NULL;
+	if (atomic_fetch_sub_explicit(&tls->refs, 1, memory_order_acq_rel) != 1)
+		return;
+	SSL_CTX_free(tls->ctx);
+	free(tls);
+}
+
+int
+tls_days_left(const struct tls *tls)
+{
+	const X509 *own = SSL_CTX_get0_certificate(tls->ctx);
+	int days = 0, seconds = 0;
+
+	if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(own)) != 1)
+		return -1;
+	return seconds < 0 ? days - 1 : days;
+}
