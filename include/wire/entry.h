@@ -21,7 +21,7 @@ enum entry_type {
 	ENTRY_ALARM = 4,      /* struct alarm_change: goes into `alarms` */
 };
 
-enum { TOKEN_BYTES = 16, RAW_CODE_MAX = 32, DETAIL_MAX = 32768 };
+enum { TOKEN_BYTES = 16, RAW_CODE_MAX = 32, DETAIL_MAX = 32768, QUARANTINE_DETAIL_MAX = 300 };
 
 enum {
 	RECORD_CLOCK_BACKWARDS = 1u << 0, /* device time before that of the record before it */
@@ -62,7 +62,7 @@ struct quarantine {
 	int64_t received_us;
 	uint16_t reason;        /* enum RejectReason of the contract */
 	const char *detail;     /* borrowed, UTF-8: what was wrong */
-	size_t detail_len;      /* 0 .. 300 */
+	size_t detail_len;      /* 0 .. QUARANTINE_DETAIL_MAX */
 	const uint8_t *payload; /* borrowed: the Record as protobuf, without card number and
 				   without unknown fields */
 	size_t payload_len;     /* 0 .. DETAIL_MAX */

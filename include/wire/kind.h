@@ -65,7 +65,7 @@ const struct kind *kind_get(uint32_t code);
 const struct kind *kind_by_name(const char *name);
 /* All rows in order of their codes. */
 const struct kind *kind_table(size_t *n);
-const char *kind_class_name(enum kind_class class);
+const char *kind_class_name(enum kind_class which);
 const char *severity_name(enum severity severity);
 
 /* "unknown_card" and so on; NULL when the number is not in the vocabulary. */

@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Bodies of journal entries: what goes in comes out, and a body that is cut,
+ * stretched or beyond its bounds is refused.  Bodies are decoded from memory of
+ * exactly their size, so that the address sanitizer sees a read beyond.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gatehouse.pb-c.h"
+#include "wire/entry.h"
+
+/* Places in the bodies, as the comments in wire/entry.c draw them. */
+enum {
+	RECORD_AT_FLAGS = 48,
+	RECORD_AT_RAW_CODE_LEN = 52,
+	RECORD_AT_DETAIL_LEN = 54,
+	QUARANTINE_AT_DETAIL_LEN = 34,
+	QUARANTINE_AT_PAYLOAD_LEN = 36,
+	ALARM_AT_SEVERITY = 38,
+	ALARM_AT_STATE = 39,
+	ALARM_AT_SILENT = 40,
+	ALARM_AT_RAW_CODE_LEN = 41,
+};
+
+static struct record
+sample_record(void)
+{
+	struct record record = {
+		.controller_id = 0x01020304,
+		.site_id = UINT32_MAX,
+		.door_id = 7,
+		.kind = 103,
+		.reason = 3,
+		.epoch = -(INT64_C(1700000000) * 32768 + 5),
+		.seq = UINT64_MAX,
+		.device_time_us = INT64_MIN,
+		.received_us = INT64_MAX,
+		.flags = RECORD_HAS_TOKEN | RECORD_CLOCK_OFF,
+		.raw_code = "E27",
+		.raw_code_len = 3,
+		.detail = "{\"reader\":2}",
+		.detail_len = 12,
+	};
+
+	for (int i = 0; i < TOKEN_BYTES; i++)
+		record.token[i] = (uint8_t)(0xf0 + i);
+	return record;
+}
+
+static struct quarantine
+sample_quarantine(void)
+{
+	return (struct quarantine){
+		.controller_id = 1,
+		.site_id = 2,
+		.epoch = 3,
+		.seq = 4,
+		.received_us = 5,
+		.reason = 6,
+		.detail = "door 9",
+		.detail_len = 6,
+		.payload = (const uint8_t *)"\x08\x01\x00",
+		.payload_len = 3,
+	};
+}
+
+static struct alarm_change
+sample_alarm(void)
+{
+	return (struct alarm_change){
+		.alarm_id = UINT64_C(3) << 48 | 17,
+		.change = 2,
+		.position = UINT64_C(0x0102030405060708),
+		.kind = 202,
+		.severity = 4,
+		.state = 7,
+		.silent = 1,
+		.count = 9,
+		.controller_id = 10,
+		.site_id = 11,
+		.door_id = 12,
+		.device_time_us = 13,
+		.received_us = 14,
+		.durable_us = 15,
+		.raised_us = 16,
+		.cleared_us = 17,
+		.epoch = -18,
+		.seq = 19,
+		.raw_code = "raw",
+	};
+}
+
+static void
+assert_record_equal(const struct record *a, const struct record *b)
+{
+	assert_int_equal(a->controller_id, b->controller_id);
+	assert_int_equal(a->site_id, b->site_id);
+	assert_int_equal(a->door_id, b->door_id);
+	assert_int_equal(a->kind, b->kind);
+	assert_int_equal(a->reason, b->reason);
+	assert_true(a->epoch == b->epoch && a->seq == b->seq);
+	assert_true(a->device_time_us == b->device_time_us && a->received_us == b->received_us);
+	assert_int_equal(a->flags, b->flags);
+	assert_memory_equal(a->token, b->token, TOKEN_BYTES);
+	assert_int_equal(a->raw_code_len, b->raw_code_len);
+	assert_memory_equal(a->raw_code, b->raw_code, a->raw_code_len);
+	assert_int_equal(a->detail_len, b->detail_len);
+	assert_memory_equal(a->detail, b->detail, a->detail_len);
+}
+
+/* One of the three decoders, as a question of yes or no. */
+typedef enum rc decoder(const uint8_t *body, size_t len, struct err *err);
+
+static enum rc
+decode_as_record(const uint8_t *body, size_t len, struct err *err)
+{
+	struct record record;
+
+	return record_decode(body, len, &record, err);
+}
+
+static enum rc
+decode_as_quarantine(const uint8_t *body, size_t len, struct err *err)
+{
+	struct quarantine q;
+
+	return quarantine_decode(body, len, &q, err);
+}
+
+static enum rc
+decode_as_alarm(const uint8_t *body, size_t len, struct err *err)
+{
+	struct alarm_change change;
+
+	return alarm_change_decode(body, len, &change, err);
+}
+
+static enum rc
+decode_exactly(decoder *decode, const uint8_t *body, size_t len, struct err *err)
+{
+	uint8_t *copy = malloc(len);
+	enum rc rc;
+
+	assert_true(copy != NULL || len == 0);
+	if (len > 0)
+		memcpy(copy, body, len);
+	rc = decode(copy, len, err);
+	free(copy);
+	return rc;
+}
+
+static void
+assert_refused(decoder *decode, const uint8_t *body, size_t len)
+{
+	struct err err = {0};
+
+	assert_int_equal(decode_exactly(decode, body, len, &err), RC_INVALID);
+	assert_true(err.msg[0] != '\0');
+}
+
+static void
+assert_only_whole(decoder *decode, uint8_t *body, size_t len)
+{
+	struct err err = {0};
+
+	for (size_t cut = 0; cut < len; cut++)
+		assert_refused(decode, body, cut);
+	body[len] = 0;
+	assert_refused(decode, body, len + 1);
+	assert_int_equal(decode_exactly(decode, body, len, &err), RC_OK);
+}
+
+static void
+record_round_trip(void **state)
+{
+	uint8_t body[ENTRY_BODY_MAX];
+	struct record in = sample_record(), out;
+	struct err err = {0};
+	size_t len = record_encoded_len(&in);
+
+	(void)state;
+	assert_ptr_equal(record_encode(&in, body), body + len);
+	assert_int_equal(record_decode(body, len, &out, &err), RC_OK);
+	assert_record_equal(&in, &out);
+	/* borrowed, not copied */
+	assert_true((const uint8_t *)out.detail + out.detail_len == body + len);
+}
+
+static void
+record_layout_is_fixed(void **state)
+{
+	uint8_t body[ENTRY_BODY_MAX];
+	struct record in = sample_record();
+
+	(void)state;
+	record_encode(&in, body);
+	assert_memory_equal(body, "\x04\x03\x02\x01\xff\xff\xff\xff\x07\0\0\0\x67\0\x03\0", 16);
+	assert_memory_equal(body + RECORD_AT_FLAGS, "\x0a\0\0\0\x03\0\x0c\0\xf0\xf1", 10);
+}
+
+static void
+record_without_texts_and_token(void **state)
+{
+	uint8_t body[ENTRY_BODY_MAX];
+	struct record in = sample_record(), out;
+	struct err err = {0};
+	size_t with_token = record_encoded_len(&in);
+
+	(void)state;
+	in.flags = 0;
+	assert_int_equal(record_encoded_len(&in), with_token - TOKEN_BYTES);
+	memset(in.token, 0, TOKEN_BYTES);
+	in.raw_code = in.detail = NULL;
+	in.raw_code_len = in.detail_len = 0;
+	record_encode(&in, body);
+	assert_int_equal(record_decode(body, record_encoded_len(&in), &out, &err), RC_OK);
+	assert_record_equal(&in, &out);
+}
+
+static void
+record_token_needs_its_flag(void **state)
+{
+	uint8_t body[ENTRY_BODY_MAX];
+	struct record in = sample_record(), out;
+	struct err err = {0};
+	const uint8_t none[TOKEN_BYTES] = {0};
+
+	(void)state;
+	in.flags = 0;
+	record_encode(&in, body);
+	assert_int_equal(record_decode(body, record_encoded_len(&in), &out, &err), RC_OK);
+	assert_memory_equal(out.token, none, TOKEN_BYTES);
+}
+
+static void
+record_at_its_limits(void **state)
+{
+	uint8_t body[ENTRY_BODY_MAX];
+	struct record in = sample_record(), out;
+	struct err err = {0};
+	char *detail = malloc(DETAIL_MAX);
+	char raw_code[RAW_CODE_MAX];
+
+	(void)state;
+	assert_non_null(detail);
+	memset(detail, 'x', DETAIL_MAX);
+	memset(raw_code, 'y', sizeof(raw_code));
+	in.raw_code = raw_code;
+	in.raw_code_len = RAW_CODE_MAX;
+	in.detail = detail;
+	in.detail_len = DETAIL_MAX;
+	assert_true(record_encoded_len(&in) <= ENTRY_BODY_MAX);
+	record_encode(&in, body);
+	assert_int_equal(record_decode(body, record_encoded_len(&in), &out, &err), RC_OK);
+	assert_record_equal(&in, &out);
+
+	/* one more, and the bytes for it are there */
+	body[RECORD_AT_RAW_CODE_LEN] = RAW_CODE_MAX + 1;
+	assert_refused(decode_as_record, body, record_encoded_len(&in) + 1);
+	body[RECORD_AT_RAW_CODE_LEN] = RAW_CODE_MAX;
+	body[RECORD_AT_DETAIL_LEN] = 1;
+	assert_refused(decode_as_record, body, record_encoded_len(&in) + 1);
+	free(detail);
+}
+
+static void
+record_cut_anywhere_is_refused(void **state)
+{
+	uint8_t body[ENTRY_BODY_MAX];
+	struct record in = sample_record();
+
+	(void)state;
+	record_encode(&in, body);
+	assert_only_whole(decode_as_record, body, record_encoded_len(&in));
+}
+
+static void
+record_with_unknown_flag_is_refused(void **state)
+{
+	uint8_t body[ENTRY_BODY_MAX];
+	struct record in = sample_record();
+
+	(void)state;
+	record_encode(&in, body);
+	body[RECORD_AT_FLAGS] |= 1u << 4;
+	assert_refused(decode_as_record, body, record_encoded_len(&in));
+}
+
+static void
+quarantine_round_trip(void **state)
+{
+	uint8_t body[ENTRY_BODY_MAX];
+	struct quarantine in = sample_quarantine(), out;
+	struct err err = {0};
+	size_t len = quarantine_encoded_len(&in);
+
+	(void)state;
+	assert_ptr_equal(quarantine_encode(&in, body), body + len);
+	assert_int_equal(quarantine_decode(body, len, &out, &err), RC_OK);
+	assert_int_equal(out.controller_id, 1);
+	assert_int_equal(out.site_id, 2);
+	assert_int_equal(out.epoch, 3);
+	assert_int_equal(out.seq, 4);
+	assert_int_equal(out.received_us, 5);
+	assert_int_equal(out.reason, 6);
+	assert_int_equal(out.detail_len, in.detail_len);
+	assert_memory_equal(out.detail, in.detail, in.detail_len);
+	assert_int_equal(out.payload_len, in.payload_len);
+	assert_memory_equal(out.payload, in.payload, in.payload_len);
+	assert_only_whole(decode_as_quarantine, body, len);
+}
+
+static void
+quarantine_at_its_limits(void **state)
+{
+	uint8_t body[ENTRY_BODY_MAX];
+	struct quarantine in = sample_quarantine();
+	struct err err = {0};
+	uint8_t *much = calloc(1, DETAIL_MAX);
+	size_t len;
+
+	(void)state;
+	assert_non_null(much);
+	in.detail = (const char *)much;
+	in.detail_len = QUARANTINE_DETAIL_MAX;
+	in.payload = much;
+	in.payload_len = DETAIL_MAX;
+	len = quarantine_encoded_len(&in);
+	quarantine_encode(&in, body);
+	assert_int_equal(decode_exactly(decode_as_quarantine, body, len, &err), RC_OK);
+
+	body[QUARANTINE_AT_DETAIL_LEN]++;
+	assert_refused(decode_as_quarantine, body, len + 1);
+	body[QUARANTINE_AT_DETAIL_LEN]--;
+	body[QUARANTINE_AT_PAYLOAD_LEN]++;
+	assert_refused(decode_as_quarantine, body, len + 1);
+	free(much);
+}
+
+static void
+alarm_change_round_trip(void **state)
+{
+	uint8_t body[ENTRY_BODY_MAX];
+	struct alarm_change in = sample_alarm(), out;
+	struct err err = {0};
+	size_t len = alarm_change_encoded_len(&in);
+
+	(void)state;
+	assert_ptr_equal(alarm_change_encode(&in, body), body + len);
+	memset(&out, 0xff, sizeof(out));
+	assert_int_equal(alarm_change_decode(body, len, &out, &err), RC_OK);
+	assert_string_equal(out.raw_code, in.raw_code);
+	assert_true(out.alarm_id == in.alarm_id && out.position == in.position);
+	assert_true(out.change == 2 && out.count == 9 && out.kind == 202);
+	assert_true(out.severity == 4 && out.state == 7 && out.silent == 1);
+	assert_true(out.controller_id == 10 && out.site_id == 11 && out.door_id == 12);
+	assert_true(out.device_time_us == 13 && out.received_us == 14 && out.durable_us == 15);
+	assert_true(out.raised_us == 16 && out.cleared_us == 17);
+	assert_true(out.epoch == -18 && out.seq == 19);
+	assert_only_whole(decode_as_alarm, body, len);
+}
+
+static void
+alarm_change_raw_code_at_its_limits(void **state)
+{
+	uint8_t body[ENTRY_BODY_MAX];
+	struct alarm_change in = sample_alarm(), out;
+	struct err err = {0};
+
+	(void)state;
+	memset(in.raw_code, 'z', RAW_CODE_MAX);
+	alarm_change_encode(&in, body);
+	assert_int_equal(alarm_change_decode(body, alarm_change_encoded_len(&in), &out, &err),
+			 RC_OK);
+	assert_string_equal(out.raw_code, in.raw_code);
+	body[ALARM_AT_RAW_CODE_LEN] = RAW_CODE_MAX + 1;
+	assert_refused(decode_as_alarm, body, alarm_change_encoded_len(&in) + 1);
+}
+
+static void
+alarm_change_beyond_its_tables_is_refused(void **state)
+{
+	static const struct {
+		size_t at;
+		uint8_t most;
+	} fields[] = {
+		{ALARM_AT_SEVERITY, GATEHOUSE__V1__SEVERITY__SEVERITY_CRITICAL},
+		{ALARM_AT_STATE, GATEHOUSE__V1__ALARM_STATE__ALARM_STATE_OUT_OF_SERVICE},
+		{ALARM_AT_SILENT, 1},
+	};
+	uint8_t body[ENTRY_BODY_MAX];
+	struct alarm_change in = sample_alarm();
+	struct err err = {0};
+	size_t len = alarm_change_encoded_len(&in);
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		alarm_change_encode(&in, body);
+		body[fields[i].at] = fields[i].most;
+		assert_int_equal(decode_exactly(decode_as_alarm, body, len, &err), RC_OK);
+		body[fields[i].at]++;
+		assert_refused(decode_as_alarm, body, len);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(record_round_trip),
+		cmocka_unit_test(record_layout_is_fixed),
+		cmocka_unit_test(record_without_texts_and_token),
+		cmocka_unit_test(record_token_needs_its_flag),
+		cmocka_unit_test(record_at_its_limits),
+		cmocka_unit_test(record_cut_anywhere_is_refused),
+		cmocka_unit_test(record_with_unknown_flag_is_refused),
+		cmocka_unit_test(quarantine_round_trip),
+		cmocka_unit_test(quarantine_at_its_limits),
+		cmocka_unit_test(alarm_change_round_trip),
+		cmocka_unit_test(alarm_change_raw_code_at_its_limits),
+		cmocka_unit_test(alarm_change_beyond_its_tables_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
