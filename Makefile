@@ -128,6 +128,57 @@ $(foreach t,$(patsubst tests/unit/%.c,%,$(UNIT_SRC)),$(eval $(call unit_test,$(t
 .PHONY: unit
 unit: $(UNIT)
 
+# Each header alone: it includes what it needs, and is used by nobody's luck.
+HEADERS := $(wildcard include/*/*.h)
+.PHONY: headers
+headers: $(HEADERS:%=$(BUILD)/%.alone)
+$(BUILD)/include/%.h.alone: include/%.h | $(BUILD)/gen/gatehouse.pb-c.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fsyntax-only -x c $<
+	@touch $@
+
+# ---- the two commands, and what else is done with the whole -------------------
+
+.PHONY: demo check bench lint
+demo:
+	@tests/setup.sh build test
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) all
+	@/usr/bin/python3 -B tests/demo.py --build $(BUILD) $(if $(KEEP),--keep)
+
+check:
+	@BUILD=$(BUILD) tests/check.sh
+
+bench:
+	@tests/setup.sh build test
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) all
+	@/usr/bin/python3 -B tests/bench.py --build $(BUILD)
+
+lint:
+	@BUILD=$(BUILD) tests/lint.sh
+
+.PHONY: install
+install: all
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin share/man/man1 share/man/man5 share/man/man8 \
+	  share/gatehouse lib/systemd/system lib/sysusers.d lib/tmpfiles.d)
+	install -m 755 $(PROGRAMS:%=$(BUILD)/%) $(DESTDIR)$(PREFIX)/bin/
+	$(foreach n,1 5 8,install -m 644 $(wildcard man/*.$(n)) $(DESTDIR)$(PREFIX)/share/man/man$(n)/ &&) :
+	install -m 644 proto/gatehouse.proto conf/gatehoused.yaml $(DESTDIR)$(PREFIX)/share/gatehouse/
+	install -m 644 systemd/gatehoused.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
+	install -m 644 systemd/gatehouse.sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/gatehouse.conf
+	install -m 644 systemd/gatehouse.tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/gatehouse.conf
+
+.PHONY: help
+help:
+	@echo 'make                build the programs into $(BUILD)/'
+	@echo 'make demo           set up what is missing, and show the main job; KEEP=1: leave it running'
+	@echo 'make check          set up what is missing, and run every test'
+	@echo 'make unit           build the unit tests into $(BUILD)/unit/'
+	@echo 'make bench          measure against the figures that must hold'
+	@echo 'make lint           compilers, clang-format, cppcheck, unit tests under ASan and UBSan'
+	@echo 'make install        into $(PREFIX); DESTDIR and PREFIX as usual'
+	@echo 'make clean          remove $(BUILD)/'
+	@echo 'Variables: BUILD=folder CC=compiler SAN=address,undefined V=1'
+
 .PHONY: clean
 clean:
 	rm -rf $(BUILD)

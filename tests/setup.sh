@@ -25,7 +25,7 @@ packages_of()
 			python3-pytest openssl procps strace
 		;;
 	lint)
-		echo clang-14 clang-format-14 libclang-rt-14-dev cppcheck
+		echo clang-14 clang-format-14 cppcheck git shellcheck
 		;;
 	*)
 		echo "$0: unknown set \"$1\", expected build, test or lint" >&2
