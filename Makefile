@@ -111,14 +111,17 @@ $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 UNIT_SRC := $(wildcard tests/unit/*/test_*.c)
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 room_of   = $(word 1,$(subst /, ,$(1)))
+# a program's room has a chain of its own
+CHAIN_sim := $(ROOMS_gatehouse-sim)
 above     = $(if $(filter $(1),$(firstword $(2))),$(1) $(3),$(call above,$(1),$(wordlist 2,99,$(2)),$(firstword $(2)) $(3)))
+chain     = $(or $(CHAIN_$(1)),$(call above,$(1),$(ROOMS),))
 
 # Fakes that a test puts in the place of the real thing: FAKES_ROOM/TEST := fs clock
 -include tests/unit/fakes.mk
 
 define unit_test
 $(BUILD)/unit/$(1): $(BUILD)/tests/unit/$(1).o $$(patsubst %,$(BUILD)/tests/fake/%.o,$$(FAKES_$(1))) \
-    $$(patsubst %,$(BUILD)/lib%.a,$(call above,$(call room_of,$(1)),$(ROOMS),))
+    $$(patsubst %,$(BUILD)/lib%.a,$(call chain,$(call room_of,$(1))))
 	$$(call say,LINK,unit/$(1))
 	@mkdir -p $$(@D)
 	$(Q)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(PKG_LIBS) -lcmocka
