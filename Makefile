@@ -25,7 +25,7 @@ PKGS      := libevent_core openssl libpq libprotobuf-c yaml-0.1 jansson libisal 
 PKG_FLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcsv
 
-CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -I$(BUILD)/gen $(PKG_FLAGS) $(CPPFLAGS)
+CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -isystem $(BUILD)/gen $(PKG_FLAGS) $(CPPFLAGS)
 CFLAGS_ALL   := -std=c11 $(OPT) $(WARN) $(WERROR) $(HARDEN) -pthread $(CFLAGS)
 LDFLAGS_ALL  := -pie -pthread -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 

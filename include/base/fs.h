@@ -66,4 +66,9 @@ enum rc fs_read_file(const char *path, size_t max, uint8_t **bytes, size_t *n,
 enum rc fs_replace_file(const char *dir, const char *name, const void *bytes, size_t n,
 			struct err *err) MUST_CHECK;
 
+/* Creates dir/name (mode 0600) with its whole content, durably, or not at all;
+ * RC_AGAIN when it exists already, whoever made it. */
+enum rc fs_publish_file(const char *dir, const char *name, const void *bytes, size_t n,
+			struct err *err) MUST_CHECK;
+
 #endif

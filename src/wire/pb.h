@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the message modules share: protobuf-c shows in this room only. */
+#ifndef GATEHOUSE_WIRE_PB_H
+#define GATEHOUSE_WIRE_PB_H
+
+#include "gatehouse.pb-c.h"
+#include "wire/arena.h"
+
+/* protobuf-c's way to allocate, out of the arena. */
+ProtobufCAllocator pb_allocator(struct arena *arena);
+
+/* Packs `message` behind its length; returns the number of bytes. */
+size_t pb_put_framed(uint8_t *out, size_t max, const ProtobufCMessage *message);
+
+/* Valid UTF-8 without control characters, at most `max` bytes. */
+bool pb_text_ok(const char *text, size_t max);
+
+/* protobuf-c wants char * where it only reads. */
+char *pb_text(const char *text);
+
+#endif
