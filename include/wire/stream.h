@@ -78,6 +78,10 @@ enum rc stream_connect(struct stream_set *set, struct tls *tls, const struct soc
 		       const struct stream_hooks *hooks, void *arg, struct stream **stream,
 		       struct err *err) MUST_CHECK;
 
+/* Another owner takes over, for instance once the handshake told who it is.
+ * Allowed within a hook. */
+void stream_hand_over(struct stream *stream, const struct stream_hooks *hooks, void *arg);
+
 /* Queues bytes; they leave at the end of the turn.  RC_AGAIN when the output
  * limit or memory is reached: nothing was queued. */
 enum rc stream_write(struct stream *stream, const void *bytes, size_t n) MUST_CHECK;

@@ -595,6 +595,14 @@ stream_connect(struct stream_set *set, struct tls *tls, const struct sockaddr *t
 	return RC_OK;
 }
 
+void
+stream_hand_over(struct stream *stream, const struct stream_hooks *hooks, void *arg)
+{
+	must(stream->magic == STREAM_MAGIC);
+	stream->hooks = hooks;
+	stream->arg = arg;
+}
+
 enum tls_role
 stream_peer_role(const struct stream *stream)
 {

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The alarm desk: which alarms stand.  Records in, changes out; no thread, no
+ * socket, no clock of its own, so that replaying the journal gives the same
+ * alarms again.
+ *
+ * An alarm is known by (kind, controller, door).  A record of a raising kind
+ * raises it, or counts one more where it stands already; the restoring kind
+ * ends its condition: it is then over, and stays until somebody takes it.
+ * alarm_id = node << 48 | position of the entry that raised it.
+ *
+ * Each entry of the journal makes at most one change, so that the position of
+ * the entry names the change.  Changes are kept in a ring, the desk's memory for
+ * consoles that were away.
+ *
+ * Owner: one thread.
+ */
+#ifndef GATEHOUSE_DESK_DESK_H
+#define GATEHOUSE_DESK_DESK_H
+
+#include "base/buf.h"
+#include "wire/entry.h"
+
+struct desk_conf {
+	uint32_t node;
+	size_t history;         /* changes kept */
+	size_t open_alarms_max; /* alarms tracked; over it the oldest that is over is closed */
+};
+
+struct desk;
+
+struct desk *desk_new(const struct desk_conf *conf);
+void desk_free(struct desk **desk);
+
+/*
+ * One record at `position`.  `ahead`: it came ahead of its turn; the same record
+ * in its turn then changes nothing.  Returns the change (in the ring, valid until
+ * the next call), or NULL when there is none.
+ */
+const struct alarm_change *desk_apply(struct desk *desk, const struct record *record, bool ahead,
+				      uint64_t position, int64_t durable_us);
+
+/* Changes in the ring are numbered on and on: [desk_oldest, desk_next). */
+uint64_t desk_oldest(const struct desk *desk);
+uint64_t desk_next(const struct desk *desk);
+const struct alarm_change *desk_change(const struct desk *desk, uint64_t number);
+/* The number of the first change behind `position`.  False when changes behind
+ * it have left the ring, or when it lies beyond `desk_position()`. */
+bool desk_find(const struct desk *desk, uint64_t position, uint64_t *number);
+/* Of the newest change; 0 when there was none. */
+uint64_t desk_position(const struct desk *desk);
+
+/* Alarms that stand or were not taken yet: ids into new memory (the caller
+ * frees), in order of raising. */
+uint64_t *desk_open_ids(const struct desk *desk, size_t *n);
+/* As it stands; NULL when it is done. */
+const struct alarm_change *desk_open_alarm(const struct desk *desk, uint64_t alarm_id);
+size_t desk_open_count(const struct desk *desk);
+
+/* For the checkpoint: everything above, as bytes.  RC_AGAIN: does not fit. */
+enum rc desk_save(const struct desk *desk, struct buf *out) MUST_CHECK;
+/* Into a new desk.  RC_INVALID when the bytes are not from desk_save(). */
+enum rc desk_load(struct desk *desk, const uint8_t *bytes, size_t n, struct err *err) MUST_CHECK;
+
+#endif
