@@ -1,0 +1,476 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The register's rows, as an operator puts them.  Everything that an operator
+ * can get wrong is found here and said with the names that he used; PostgreSQL's
+ * constraints are behind that for whoever writes into the tables by hand.
+ *
+ * Does not delete: records keep the numbers of what they came from.
+ */
+#include <stdio.h>
+
+#include "admin_priv.h"
+#include "register/register.h"
+#include "text.h"
+
+enum { NUMBER_TEXT_MAX = 12 }; /* of 32 bits, with sign and end */
+
+static enum rc
+put_take_code(const char *what, const char *text, char out[REGISTER_CODE_MAX + 1], struct err *err)
+{
+	enum rc rc = text_trim(what, text, REGISTER_CODE_MAX, out, err);
+
+	if (rc == RC_OK && out[0] == '\0')
+		return err_invalid(err, "%s is empty", what);
+	return rc;
+}
+
+static enum rc
+put_take_label(const char *what, const char *text, char out[REGISTER_TEXT_MAX + 1], struct err *err)
+{
+	return text_trim(what, text != NULL ? text : "", REGISTER_TEXT_MAX, out, err);
+}
+
+/* The number of what is called `code`.  `sql` selects it by $1.  NULL for a code
+ * gives NULL. */
+static enum rc
+put_find(struct admin *a, const char *sql, const char *what, const char *code,
+	 char buffer[NUMBER_TEXT_MAX], const char **id, struct err *err)
+{
+	char clean[REGISTER_CODE_MAX + 1];
+	const char *const params[] = {clean};
+	PGresult *result;
+	enum rc rc;
+
+	*id = NULL;
+	if (code == NULL)
+		return RC_OK;
+	rc = put_take_code(what, code, clean, err);
+	if (rc == RC_OK)
+		rc = admin_exec(a, sql, 1, params, &result, err);
+	if (rc != RC_OK)
+		return rc;
+	if (PQntuples(result) == 1) {
+		(void)snprintf(buffer, NUMBER_TEXT_MAX, "%s", PQgetvalue(result, 0, 0));
+		*id = buffer;
+	} else {
+		rc = err_invalid(err, "%s \"%s\" is not in the register", what, clean);
+	}
+	PQclear(result);
+	return rc;
+}
+
+static enum rc
+put_find_station(struct admin *a, const char *code, char buffer[NUMBER_TEXT_MAX], const char **id,
+		 struct err *err)
+{
+	return put_find(a, "SELECT station_id FROM stations WHERE code = $1", "station", code,
+			buffer, id, err);
+}
+
+static enum rc
+put_find_site(struct admin *a, const char *code, char buffer[NUMBER_TEXT_MAX], const char **id,
+	      struct err *err)
+{
+	return put_find(a, "SELECT site_id FROM sites WHERE code = $1", "site", code, buffer, id,
+			err);
+}
+
+static enum rc
+put_find_area(struct admin *a, const char *what, const char *code, char buffer[NUMBER_TEXT_MAX],
+	      const char **id, struct err *err)
+{
+	return put_find(a, "SELECT area_id FROM areas WHERE code = $1", what, code, buffer, id,
+			err);
+}
+
+/* ---- Stations -------------------------------------------------------------- */
+
+static enum rc
+put_station(struct admin *a, const char *code, const char *name, struct err *err)
+{
+	char code_text[REGISTER_CODE_MAX + 1], name_text[REGISTER_TEXT_MAX + 1];
+	const char *const params[] = {code_text, name_text};
+	enum rc rc;
+
+	rc = put_take_code("code of the station", code, code_text, err);
+	if (rc == RC_OK)
+		rc = put_take_label("name of the station", name, name_text, err);
+	if (rc != RC_OK)
+		return rc;
+	return admin_exec(a,
+			  "INSERT INTO stations (code, name) VALUES ($1, $2)"
+			  " ON CONFLICT (code) DO UPDATE SET name = EXCLUDED.name",
+			  2, params, NULL, err);
+}
+
+enum rc
+admin_put_station(struct admin *a, const char *code, const char *name, struct err *err)
+{
+	enum rc rc = admin_enter(a, err);
+
+	if (rc != RC_OK)
+		return rc;
+	return admin_leave(a, put_station(a, code, name, err), err);
+}
+
+/* ---- Areas ----------------------------------------------------------------- */
+
+static enum rc
+put_refuse_circle(struct admin *a, const char *code, struct err *err)
+{
+	const char *const params[] = {code};
+	PGresult *result;
+	enum rc rc;
+
+	/* UNION, not UNION ALL: what was seen ends the search, also in a circle */
+	rc = admin_exec(a,
+			"WITH RECURSIVE above (area_id) AS ("
+			" SELECT parent_id FROM areas WHERE code = $1"
+			" UNION SELECT parent_id FROM areas JOIN above USING (area_id))"
+			" SELECT FROM above JOIN areas USING (area_id) WHERE code = $1",
+			1, params, &result, err);
+	if (rc != RC_OK)
+		return rc;
+	if (PQntuples(result) > 0)
+		rc = err_invalid(err, "area \"%s\" would lie within itself", code);
+	PQclear(result);
+	return rc;
+}
+
+static enum rc
+put_area(struct admin *a, const char *code, const char *name, const char *parent,
+	 const char *station, struct err *err)
+{
+	char code_text[REGISTER_CODE_MAX + 1], name_text[REGISTER_TEXT_MAX + 1];
+	char parent_text[NUMBER_TEXT_MAX], station_text[NUMBER_TEXT_MAX];
+	const char *params[] = {code_text, name_text, NULL, NULL};
+	enum rc rc;
+
+	rc = put_take_code("code of the area", code, code_text, err);
+	if (rc == RC_OK)
+		rc = put_take_label("name of the area", name, name_text, err);
+	if (rc == RC_OK)
+		rc = put_find_area(a, "parent area", parent, parent_text, &params[2], err);
+	if (rc == RC_OK)
+		rc = put_find_station(a, station, station_text, &params[3], err);
+	if (rc == RC_OK)
+		rc = admin_exec(a,
+				"INSERT INTO areas (code, name, parent_id, station_id)"
+				" VALUES ($1, $2, $3, $4) ON CONFLICT (code) DO UPDATE"
+				" SET name = EXCLUDED.name, parent_id = EXCLUDED.parent_id,"
+				" station_id = EXCLUDED.station_id",
+				4, params, NULL, err);
+	if (rc == RC_OK)
+		rc = put_refuse_circle(a, code_text, err);
+	return rc;
+}
+
+enum rc
+admin_put_area(struct admin *a, const char *code, const char *name, const char *parent,
+	       const char *station, struct err *err)
+{
+	enum rc rc = admin_enter(a, err);
+
+	if (rc != RC_OK)
+		return rc;
+	return admin_leave(a, put_area(a, code, name, parent, station, err), err);
+}
+
+/* ---- Sites ----------------------------------------------------------------- */
+
+static enum rc
+put_site(struct admin *a, const char *code, const char *name, const char *area, const char *address,
+	 struct err *err)
+{
+	char code_text[REGISTER_CODE_MAX + 1], name_text[REGISTER_TEXT_MAX + 1];
+	char address_text[REGISTER_TEXT_MAX + 1], area_text[NUMBER_TEXT_MAX];
+	const char *params[] = {code_text, name_text, address_text, NULL};
+	enum rc rc;
+
+	if (area == NULL)
+		return err_invalid(err, "site \"%s\" needs an area", code);
+	rc = put_take_code("code of the site", code, code_text, err);
+	if (rc == RC_OK)
+		rc = put_take_label("name of the site", name, name_text, err);
+	if (rc == RC_OK)
+		rc = put_take_label("address of the site", address, address_text, err);
+	if (rc == RC_OK)
+		rc = put_find_area(a, "area", area, area_text, &params[3], err);
+	if (rc != RC_OK)
+		return rc;
+	return admin_exec(a,
+			  "INSERT INTO sites (code, name, address, area_id) VALUES ($1, $2, $3, $4)"
+			  " ON CONFLICT (code) DO UPDATE SET name = EXCLUDED.name,"
+			  " address = EXCLUDED.address, area_id = EXCLUDED.area_id",
+			  4, params, NULL, err);
+}
+
+enum rc
+admin_put_site(struct admin *a, const char *code, const char *name, const char *area,
+	       const char *address, struct err *err)
+{
+	enum rc rc = admin_enter(a, err);
+
+	if (rc != RC_OK)
+		return rc;
+	return admin_leave(a, put_site(a, code, name, area, address, err), err);
+}
+
+/* ---- Controllers ----------------------------------------------------------- */
+
+/* Doors stay at the site of their controller: the controller can't leave alone. */
+static enum rc
+put_refuse_move(struct admin *a, const char *name, const char *site_id, struct err *err)
+{
+	const char *const params[] = {name, site_id};
+	PGresult *result;
+	enum rc rc;
+
+	rc = admin_exec(a,
+			"SELECT d.code FROM doors d JOIN controllers c USING (controller_id)"
+			" WHERE c.name = $1 AND c.site_id <> $2::integer ORDER BY 1 LIMIT 1",
+			2, params, &result, err);
+	if (rc != RC_OK)
+		return rc;
+	if (PQntuples(result) > 0)
+		rc = err_invalid(err,
+				 "controller \"%s\" can't leave its site: it serves door \"%s\""
+				 " there",
+				 name, PQgetvalue(result, 0, 0));
+	PQclear(result);
+	return rc;
+}
+
+static enum rc
+put_controller(struct admin *a, const char *name, const char *site, struct err *err)
+{
+	char name_text[REGISTER_CODE_MAX + 1], site_text[NUMBER_TEXT_MAX];
+	const char *params[] = {name_text, NULL};
+	enum rc rc;
+
+	if (site == NULL)
+		return err_invalid(err, "controller \"%s\" needs a site", name);
+	rc = put_take_code("name of the controller", name, name_text, err);
+	if (rc == RC_OK)
+		rc = put_find_site(a, site, site_text, &params[1], err);
+	if (rc == RC_OK)
+		rc = put_refuse_move(a, name_text, site_text, err);
+	if (rc != RC_OK)
+		return rc;
+	return admin_exec(a,
+			  "INSERT INTO controllers (name, site_id) VALUES ($1, $2)"
+			  " ON CONFLICT (name) DO UPDATE SET site_id = EXCLUDED.site_id",
+			  2, params, NULL, err);
+}
+
+enum rc
+admin_put_controller(struct admin *a, const char *name, const char *site, struct err *err)
+{
+	enum rc rc = admin_enter(a, err);
+
+	if (rc != RC_OK)
+		return rc;
+	return admin_leave(a, put_controller(a, name, site, err), err);
+}
+
+/* ---- Doors ----------------------------------------------------------------- */
+
+static enum rc
+put_check_site(struct admin *a, const char *door, const char *controller, const char *controller_id,
+	       const char *site_id, struct err *err)
+{
+	const char *const params[] = {controller_id, site_id};
+	PGresult *result;
+	enum rc rc;
+
+	rc = admin_exec(a, "SELECT FROM controllers WHERE controller_id = $1 AND site_id = $2", 2,
+			params, &result, err);
+	if (rc != RC_OK)
+		return rc;
+	if (PQntuples(result) == 0)
+		rc = err_invalid(err, "controller \"%s\" is not at the site of door \"%s\"",
+				 controller, door);
+	PQclear(result);
+	return rc;
+}
+
+/* On the controller, the number must be free or this door's own. */
+static enum rc
+put_check_number(struct admin *a, const char *door, const char *controller, const char *number,
+		 const char *controller_id, struct err *err)
+{
+	const char *const params[] = {controller_id, number, door};
+	PGresult *result;
+	enum rc rc;
+
+	rc = admin_exec(a,
+			"SELECT code FROM doors"
+			" WHERE controller_id = $1 AND number = $2 AND code <> $3",
+			3, params, &result, err);
+	if (rc != RC_OK)
+		return rc;
+	if (PQntuples(result) > 0)
+		rc = err_invalid(err,
+				 "door \"%s\" can't have number %s on controller \"%s\": that is"
+				 " door \"%s\"",
+				 door, number, controller, PQgetvalue(result, 0, 0));
+	PQclear(result);
+	return rc;
+}
+
+/* Where the door hangs: fills the parameters for controller and number. */
+static enum rc
+put_hang_door(struct admin *a, const char *door, const char *site_id, const char *controller,
+	      const char *number, char buffer[NUMBER_TEXT_MAX], const char *params[2],
+	      struct err *err)
+{
+	enum rc rc;
+
+	rc = put_find(a, "SELECT controller_id FROM controllers WHERE name = $1", "controller",
+		      controller, buffer, &params[0], err);
+	if (rc == RC_OK)
+		rc = put_check_site(a, door, controller, params[0], site_id, err);
+	if (rc == RC_OK)
+		rc = put_check_number(a, door, controller, number, params[0], err);
+	params[1] = number;
+	return rc;
+}
+
+struct door_texts {
+	const char *code, *name, *site, *controller, *address;
+	uint32_t number;
+};
+
+static enum rc
+put_door(struct admin *a, const struct door_texts *door, struct err *err)
+{
+	char code[REGISTER_CODE_MAX + 1], name[REGISTER_TEXT_MAX + 1];
+	char address[REGISTER_TEXT_MAX + 1], number[NUMBER_TEXT_MAX];
+	char site_text[NUMBER_TEXT_MAX], controller_text[NUMBER_TEXT_MAX];
+	const char *params[] = {code, name, address, NULL, NULL, NULL};
+	enum rc rc;
+
+	if (door->site == NULL)
+		return err_invalid(err, "door \"%s\" needs a site", door->code);
+	if ((door->controller == NULL) != (door->number == 0))
+		return err_invalid(err, "door \"%s\" needs a controller and a number, or neither",
+				   door->code);
+	(void)snprintf(number, sizeof(number), "%u", door->number);
+	rc = put_take_code("code of the door", door->code, code, err);
+	if (rc == RC_OK)
+		rc = put_take_label("name of the door", door->name, name, err);
+	if (rc == RC_OK)
+		rc = put_take_label("address of the door", door->address, address, err);
+	if (rc == RC_OK)
+		rc = put_find_site(a, door->site, site_text, &params[3], err);
+	if (rc == RC_OK && door->controller != NULL)
+		rc = put_hang_door(a, code, site_text, door->controller, number, controller_text,
+				   &params[4], err);
+	if (rc != RC_OK)
+		return rc;
+	return admin_exec(a,
+			  "INSERT INTO doors (code, name, address, site_id, controller_id, number)"
+			  " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (code) DO UPDATE"
+			  " SET name = EXCLUDED.name, address = EXCLUDED.address,"
+			  " site_id = EXCLUDED.site_id, controller_id = EXCLUDED.controller_id,"
+			  " number = EXCLUDED.number",
+			  6, params, NULL, err);
+}
+
+enum rc
+admin_put_door(struct admin *a, const char *code, const char *name, const char *site,
+	       const char *controller, uint32_t number, const char *address, struct err *err)
+{
+	const struct door_texts door = {.code = code,
+					.name = name,
+					.site = site,
+					.controller = controller,
+					.address = address,
+					.number = number};
+	enum rc rc = admin_enter(a, err);
+
+	if (rc != RC_OK)
+		return rc;
+	return admin_leave(a, put_door(a, &door, err), err);
+}
+
+/* ---- Consoles -------------------------------------------------------------- */
+
+static enum rc
+put_console(struct admin *a, const char *name, const char *station, struct err *err)
+{
+	char name_text[REGISTER_CODE_MAX + 1], station_text[NUMBER_TEXT_MAX];
+	const char *params[] = {name_text, NULL};
+	enum rc rc;
+
+	if (station == NULL)
+		return err_invalid(err, "console \"%s\" needs a station", name);
+	rc = put_take_code("name of the console", name, name_text, err);
+	if (rc == RC_OK)
+		rc = put_find_station(a, station, station_text, &params[1], err);
+	if (rc != RC_OK)
+		return rc;
+	return admin_exec(a,
+			  "INSERT INTO consoles (name, station_id) VALUES ($1, $2)"
+			  " ON CONFLICT (name) DO UPDATE SET station_id = EXCLUDED.station_id",
+			  2, params, NULL, err);
+}
+
+enum rc
+admin_put_console(struct admin *a, const char *name, const char *station, struct err *err)
+{
+	enum rc rc = admin_enter(a, err);
+
+	if (rc != RC_OK)
+		return rc;
+	return admin_leave(a, put_console(a, name, station, err), err);
+}
+
+/* ---- Enabling -------------------------------------------------------------- */
+
+/* `sql` updates by name $1 to $2 and returns a row for what it found. */
+static enum rc
+put_enabled(struct admin *a, const char *sql, const char *what, const char *name, bool enabled,
+	    struct err *err)
+{
+	char name_text[REGISTER_CODE_MAX + 1];
+	const char *const params[] = {name_text, enabled ? "true" : "false"};
+	PGresult *result;
+	enum rc rc;
+
+	rc = put_take_code(what, name, name_text, err);
+	if (rc == RC_OK)
+		rc = admin_exec(a, sql, 2, params, &result, err);
+	if (rc != RC_OK)
+		return rc;
+	if (PQntuples(result) == 0)
+		rc = err_invalid(err, "%s \"%s\" is not in the register", what, name_text);
+	PQclear(result);
+	return rc;
+}
+
+enum rc
+admin_set_controller_enabled(struct admin *a, const char *name, bool enabled, struct err *err)
+{
+	enum rc rc = admin_enter(a, err);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = put_enabled(a,
+			 "UPDATE controllers SET enabled = $2 WHERE name = $1"
+			 " RETURNING controller_id",
+			 "controller", name, enabled, err);
+	return admin_leave(a, rc, err);
+}
+
+enum rc
+admin_set_console_enabled(struct admin *a, const char *name, bool enabled, struct err *err)
+{
+	enum rc rc = admin_enter(a, err);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = put_enabled(a, "UPDATE consoles SET enabled = $2 WHERE name = $1 RETURNING console_id",
+			 "console", name, enabled, err);
+	return admin_leave(a, rc, err);
+}

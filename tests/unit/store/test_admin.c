@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The register's rows as an operator puts them: what is refused, in which words,
+ * and that a refusal changes nothing.
+ */
+#include "pg.h"
+
+static struct pg pg;
+static struct admin *admin;
+static PGconn *conn;
+static struct err err;
+
+static int
+start(void **state)
+{
+	(void)state;
+	pg_start(&pg);
+	pg_migrate(&pg);
+	conn = pg_connect(&pg);
+	return admin_open(&admin, pg.conninfo, &err) == RC_OK ? 0 : -1;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	admin_close(&admin);
+	PQfinish(conn);
+	pg_end(&pg);
+	return 0;
+}
+
+/* Before each test: one of each, and nothing else. */
+static int
+fill(void **state)
+{
+	(void)state;
+	pg_do(conn, "TRUNCATE stations, areas, sites, controllers, doors, consoles, cards, grants");
+	assert_int_equal(admin_put_station(admin, "north", "Station North", &err), RC_OK);
+	assert_int_equal(admin_put_area(admin, "city", "City", NULL, "north", &err), RC_OK);
+	assert_int_equal(admin_put_area(admin, "ward", "Ward", "city", NULL, &err), RC_OK);
+	assert_int_equal(admin_put_site(admin, "estate", "Estate", "ward", "1 Road", &err), RC_OK);
+	assert_int_equal(admin_put_site(admin, "village", "Village", "ward", "", &err), RC_OK);
+	assert_int_equal(admin_put_controller(admin, "c1", "estate", &err), RC_OK);
+	assert_int_equal(
+		admin_put_door(admin, "d1", "Front", "estate", "c1", 1, "1 Road, front", &err),
+		RC_OK);
+	assert_int_equal(admin_put_console(admin, "desk1", "north", &err), RC_OK);
+	return 0;
+}
+
+#define assert_refused(call, message)                                                              \
+	do {                                                                                       \
+		assert_int_equal(call, RC_INVALID);                                                \
+		assert_string_equal(err.msg, message);                                             \
+	} while (0)
+
+static void
+test_put_again_updates(void **state)
+{
+	(void)state;
+	assert_int_equal(admin_put_station(admin, " north\t", "\u5317\u7ad9", &err), RC_OK);
+	pg_expect(conn, "SELECT string_agg(code || '=' || name, ',') FROM stations",
+		  "north=\u5317\u7ad9");
+	assert_int_equal(admin_put_area(admin, "ward", "Ward 7", NULL, "north", &err), RC_OK);
+	pg_expect(conn, "SELECT name || coalesce(parent_id, 0) FROM areas WHERE code = 'ward'",
+		  "Ward 70");
+	assert_int_equal(admin_put_door(admin, "d1", "Front", "estate", NULL, 0, "", &err), RC_OK);
+	pg_expect(conn, "SELECT controller_id IS NULL AND number IS NULL FROM doors", "t");
+}
+
+static void
+test_refuses_texts(void **state)
+{
+	char long_code[66] = {0}, long_name[202] = {0};
+
+	(void)state;
+	memset(long_code, 'x', 65);
+	memset(long_name, 'x', 201);
+	assert_refused(admin_put_station(admin, " \t ", "", &err), "code of the station is empty");
+	assert_refused(admin_put_station(admin, long_code, "", &err),
+		       "code of the station is 65 bytes long, the limit is 64");
+	assert_refused(admin_put_station(admin, "s", long_name, &err),
+		       "name of the station is 201 bytes long, the limit is 200");
+	assert_refused(admin_put_station(admin, "s\x01", "", &err),
+		       "code of the station has a control character at byte 2");
+	assert_refused(admin_put_station(admin, "s", "a\xc2\x85", &err),
+		       "name of the station has a control character at byte 2");
+	assert_refused(admin_put_station(admin, "s\xff", "", &err),
+		       "code of the station is not valid UTF-8 at byte 2");
+	/* overlong, surrogate, cut short */
+	assert_refused(admin_put_station(admin, "\xc0\xaf", "", &err),
+		       "code of the station is not valid UTF-8 at byte 1");
+	assert_refused(admin_put_station(admin, "\xed\xa0\x80", "", &err),
+		       "code of the station is not valid UTF-8 at byte 1");
+	assert_refused(admin_put_station(admin, "a\xe5\x8c", "", &err),
+		       "code of the station is not valid UTF-8 at byte 2");
+	pg_expect(conn, "SELECT count(*) FROM stations", "1");
+}
+
+static void
+test_refuses_references(void **state)
+{
+	(void)state;
+	assert_refused(admin_put_area(admin, "a", "", "nowhere", NULL, &err),
+		       "parent area \"nowhere\" is not in the register");
+	assert_refused(admin_put_area(admin, "a", "", NULL, "nobody", &err),
+		       "station \"nobody\" is not in the register");
+	assert_refused(admin_put_site(admin, "s", "", NULL, "", &err), "site \"s\" needs an area");
+	assert_refused(admin_put_controller(admin, "c9", "nowhere", &err),
+		       "site \"nowhere\" is not in the register");
+	assert_refused(admin_put_console(admin, "x", "nobody", &err),
+		       "station \"nobody\" is not in the register");
+	assert_refused(admin_set_controller_enabled(admin, "c9", false, &err),
+		       "controller \"c9\" is not in the register");
+	assert_refused(admin_set_console_enabled(admin, "x", false, &err),
+		       "console \"x\" is not in the register");
+	/* a code is a value, never a piece of SQL */
+	assert_refused(admin_put_controller(admin, "c9", "'; DROP TABLE doors; --", &err),
+		       "site \"'; DROP TABLE doors; --\" is not in the register");
+	pg_expect(conn, "SELECT count(*) FROM doors", "1");
+}
+
+static void
+test_refuses_circles(void **state)
+{
+	(void)state;
+	assert_refused(admin_put_area(admin, "city", "", "ward", NULL, &err),
+		       "area \"city\" would lie within itself");
+	assert_int_equal(admin_put_area(admin, "block", "", "ward", NULL, &err), RC_OK);
+	assert_refused(admin_put_area(admin, "city", "", "block", NULL, &err),
+		       "area \"city\" would lie within itself");
+	pg_expect(conn, "SELECT name FROM areas WHERE code = 'city' AND parent_id IS NULL", "City");
+}
+
+static void
+test_doors_fit_their_controller(void **state)
+{
+	(void)state;
+	assert_refused(admin_put_door(admin, "d2", "", "village", "c1", 2, "", &err),
+		       "controller \"c1\" is not at the site of door \"d2\"");
+	assert_refused(admin_put_door(admin, "d2", "", "estate", "c1", 1, "", &err),
+		       "door \"d2\" can't have number 1 on controller \"c1\": that is door \"d1\"");
+	assert_refused(admin_put_door(admin, "d2", "", "estate", NULL, 1, "", &err),
+		       "door \"d2\" needs a controller and a number, or neither");
+	assert_refused(admin_put_door(admin, "d2", "", "estate", "c1", 0, "", &err),
+		       "door \"d2\" needs a controller and a number, or neither");
+	assert_refused(admin_put_controller(admin, "c1", "village", &err),
+		       "controller \"c1\" can't leave its site: it serves door \"d1\" there");
+	assert_int_equal(admin_put_door(admin, "d1", "", "estate", NULL, 0, "", &err), RC_OK);
+	assert_int_equal(admin_put_controller(admin, "c1", "village", &err), RC_OK);
+}
+
+static void
+test_enables(void **state)
+{
+	(void)state;
+	assert_int_equal(admin_set_controller_enabled(admin, "c1", false, &err), RC_OK);
+	assert_int_equal(admin_set_console_enabled(admin, "desk1", false, &err), RC_OK);
+	/* putting again is about the place, not about being enabled */
+	assert_int_equal(admin_put_controller(admin, "c1", "estate", &err), RC_OK);
+	pg_expect(conn, "SELECT enabled FROM controllers", "f");
+	pg_expect(conn, "SELECT enabled FROM consoles", "f");
+}
+
+static void
+test_batch_is_all_or_nothing(void **state)
+{
+	(void)state;
+	assert_int_equal(admin_begin(admin, &err), RC_OK);
+	assert_int_equal(admin_put_station(admin, "south", "", &err), RC_OK);
+	assert_refused(admin_put_area(admin, "a", "", "nowhere", NULL, &err),
+		       "parent area \"nowhere\" is not in the register");
+	/* the others are tried, and see what came before them */
+	assert_int_equal(admin_put_console(admin, "desk2", "south", &err), RC_OK);
+	assert_refused(admin_commit(admin, &err), "1 of the changes failed, nothing was changed");
+	pg_expect(conn, "SELECT count(*) FROM stations", "1");
+
+	assert_int_equal(admin_begin(admin, &err), RC_OK);
+	assert_int_equal(admin_put_station(admin, "south", "", &err), RC_OK);
+	admin_rollback(admin);
+	pg_expect(conn, "SELECT count(*) FROM stations", "1");
+
+	assert_int_equal(admin_begin(admin, &err), RC_OK);
+	assert_int_equal(admin_put_station(admin, "south", "", &err), RC_OK);
+	assert_int_equal(admin_commit(admin, &err), RC_OK);
+	pg_expect(conn, "SELECT count(*) FROM stations", "2");
+}
+
+static void
+test_changes_notify_once(void **state)
+{
+	PGnotify *notify;
+	int n = 0;
+
+	(void)state;
+	pg_do(conn, "LISTEN gatehouse_register");
+	assert_int_equal(admin_begin(admin, &err), RC_OK);
+	assert_int_equal(admin_put_station(admin, "south", "", &err), RC_OK);
+	assert_int_equal(admin_put_area(admin, "a", "", NULL, "south", &err), RC_OK);
+	assert_int_equal(admin_commit(admin, &err), RC_OK);
+	/* our next statement's answer comes behind what was notified before */
+	pg_do(conn, "UNLISTEN gatehouse_register");
+	while ((notify = PQnotifies(conn)) != NULL) {
+		assert_string_equal(notify->relname, "gatehouse_register");
+		PQfreemem(notify);
+		n++;
+	}
+	assert_int_equal(n, 1);
+}
+
+static enum rc
+join_row(void *arg, int n, const char *const *names, const char *const *values)
+{
+	char *text = arg;
+
+	for (int i = 0; i < n; i++)
+		(void)snprintf(text + strlen(text), 500 - strlen(text), "%s=%s ", names[i],
+			       values[i] != NULL ? values[i] : "(null)");
+	return RC_OK;
+}
+
+static void
+expect_list(enum admin_list what, const char *expected)
+{
+	char text[500] = "";
+
+	assert_int_equal(admin_list(admin, what, join_row, text, &err), RC_OK);
+	assert_string_equal(text, expected);
+}
+
+static void
+test_lists(void **state)
+{
+	(void)state;
+	pg_do(conn, "INSERT INTO records SELECT '2026-05-01', '2026-05-01 10:00', 1, 1, 0, site_id,"
+		    " controller_id, NULL, 0, 100, NULL, 1 FROM controllers");
+	expect_list(ADMIN_STATIONS, "code=north name=Station North areas=1 consoles=1 ");
+	expect_list(ADMIN_AREAS, "code=city name=City parent=(null) station=north "
+				 "code=ward name=Ward parent=city station=(null) ");
+	expect_list(ADMIN_SITES,
+		    "code=estate name=Estate area=ward station=north address=1 Road controllers=1"
+		    " doors=1 code=village name=Village area=ward station=north address="
+		    " controllers=0 doors=0 ");
+	expect_list(ADMIN_DOORS, "code=d1 name=Front site=estate controller=c1 number=1"
+				 " address=1 Road, front ");
+	expect_list(ADMIN_CONTROLLERS, "name=c1 site=estate enabled=yes doors=1"
+				       " last_record=2026-05-01T10:00:00Z ");
+	expect_list(ADMIN_CONSOLES, "name=desk1 station=north enabled=yes ");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup(test_put_again_updates, fill),
+		cmocka_unit_test_setup(test_refuses_texts, fill),
+		cmocka_unit_test_setup(test_refuses_references, fill),
+		cmocka_unit_test_setup(test_refuses_circles, fill),
+		cmocka_unit_test_setup(test_doors_fit_their_controller, fill),
+		cmocka_unit_test_setup(test_enables, fill),
+		cmocka_unit_test_setup(test_batch_is_all_or_nothing, fill),
+		cmocka_unit_test_setup(test_changes_notify_once, fill),
+		cmocka_unit_test_setup(test_lists, fill),
+	};
+
+	return cmocka_run_group_tests(tests, start, end);
+}
