@@ -25,11 +25,11 @@ enum conf_type {
 };
 
 struct conf_key {
-	const char *name; /* "journal.segment_mb" */
+	const char *name; /* "journal.segment_mb"; in a list without section: "port" */
 	enum conf_type type;
 	size_t offset;              /* in the target struct */
 	const char *fallback;       /* default as text; NULL: the key is required */
-	int64_t min, max;           /* CONF_INT: inclusive; CONF_STRING, CONF_PATH: length */
+	int64_t min, max;           /* CONF_INT: inclusive; CONF_STRING, CONF_PATH: bytes */
 	const char *unit;           /* "ms", "MiB", ..., or "" */
 	const char *const *choices; /* CONF_CHOICE: names, ended by NULL */
 	const char *help;           /* a sentence or two, for the reference */
@@ -63,7 +63,11 @@ struct conf_schema {
 enum rc conf_load(const struct conf_schema *schema, const char *path, void *target,
 		  struct err *err) MUST_CHECK;
 
-/* Frees what conf_load() allocated, zeroes the pointers. */
+/* The same from memory; `path` stands in the errors, and relative paths begin at its folder. */
+enum rc conf_parse(const struct conf_schema *schema, const char *path, const void *text, size_t n,
+		   void *target, struct err *err) MUST_CHECK;
+
+/* Frees what conf_load() allocated, zeroes all fields. */
 void conf_free(const struct conf_schema *schema, void *target);
 
 /* The commented reference: each key with help, default, unit and bounds. */

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The table of every limit and choice of the daemon, and what several of them
+ * must keep between them.  Runs at the start, in one thread; the settings that
+ * come out are immutable.
+ *
+ * The bounds say what makes sense, not what would be wise: a test may want a
+ * lease of two seconds.  The defaults are for a city's daemon on one machine.
+ *
+ * Whether a file or folder is there is not asked here: its room says so when it
+ * opens it, and gatehousectl reads this file where they may well be missing.
+ */
+#include "daemon/settings.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "base/log.h"
+
+#define INT(name, field, fallback, min, max, unit, help)                                           \
+	{                                                                                          \
+		name, CONF_INT, offsetof(struct settings, field), fallback, min, max, unit, NULL,  \
+			help                                                                       \
+	}
+#define PATH(name, field, fallback, max, help)                                                     \
+	{                                                                                          \
+		name, CONF_PATH, offsetof(struct settings, field), fallback, 1, max, "", NULL,     \
+			help                                                                       \
+	}
+#define CHOICE(name, field, fallback, choices, help)                                               \
+	{                                                                                          \
+		name, CONF_CHOICE, offsetof(struct settings, field), fallback, 0, 0, "", choices,  \
+			help                                                                       \
+	}
+
+enum {
+	/* room below PATH_MAX for the names of files in a folder */
+	SETTINGS_PATH_MAX = 1000,
+	/* sun_path of a unix socket, with its end */
+	SETTINGS_SOCKET_MAX = 107,
+	SETTINGS_LISTENERS_MAX = 16,
+};
+
+static const char *const level_names[] = {
+	[LOG_LEVEL_DEBUG] = "debug",       [LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_WARNING] = "warning",   [LOG_LEVEL_ERROR] = "error",
+	[LOG_LEVEL_CRITICAL] = "critical", NULL,
+};
+
+static const char *const target_names[] = {
+	[LOG_TARGET_STDERR] = "stderr",
+	[LOG_TARGET_JOURNAL] = "journal",
+	NULL,
+};
+
+static const struct conf_key settings_keys[] = {
+	INT("node.id", node_id, "1", 1, 32767, "",
+	    "Number of this daemon. Daemons that store into the same PostgreSQL must differ: the "
+	    "number is in the ids of alarms and in the cursor. Never change it on a journal that "
+	    "holds records."),
+	PATH("node.state_dir", state_dir, "/var/lib/gatehouse", SETTINGS_PATH_MAX,
+	     "Folder of the alarms' checkpoint and of the register's snapshot, with which the "
+	     "daemon starts while PostgreSQL is down."),
+	INT("node.workers", workers, "0", 0, 256, "",
+	    "Threads that serve connections; 0 takes one for each core."),
+	INT("node.connections_max", connections_max, "16000", 1, 1000000, "",
+	    "Connections of all listeners together. Further ones are closed as they come, so that "
+	    "those that stand keep their memory and their file descriptors (LimitNOFILE= of the "
+	    "service must be higher)."),
+
+	PATH("tls.ca", tls_ca, "/etc/gatehouse/tls/ca.pem", SETTINGS_PATH_MAX,
+	     "Certificate of the authority that signed the controllers' and consoles' "
+	     "certificates, PEM."),
+	PATH("tls.certificate", tls_certificate, "/etc/gatehouse/tls/certificate.pem",
+	     SETTINGS_PATH_MAX, "The daemon's own certificate with its chain, PEM."),
+	PATH("tls.key", tls_key, "/etc/gatehouse/tls/key.pem", SETTINGS_PATH_MAX,
+	     "The private key of that certificate, PEM, not encrypted; readable for the daemon's "
+	     "user only."),
+	INT("tls.handshake_timeout_ms", handshake_timeout_ms, "10000", 100, 120000, "ms",
+	    "A connection whose handshake is not done by then is closed. Slow mobile links need "
+	    "seconds; an attacker who holds sockets open gets no more than this."),
+
+	PATH("card.keys_dir", keys_dir, "/var/lib/gatehouse/keys", SETTINGS_PATH_MAX,
+	     "Folder of the keys that turn card numbers into tokens: site.key, and one "
+	     "token-YYYY-MM.key for each month. Whoever destroys a month's key cuts its records "
+	     "from their cards for ever, which is the purpose; so back it up apart from the "
+	     "records."),
+
+	PATH("journal.dir", journal_dir, "/var/lib/gatehouse/journal", SETTINGS_PATH_MAX,
+	     "Folder of the journal. A record is acknowledged when it is on this disk: take one "
+	     "that keeps its word about flushing, and nothing that is shared over a network."),
+	INT("journal.segment_mb", segment_mb, "64", 1, 1024, "MiB",
+	    "Size of one journal file. Files are written in full before they are used, and go as "
+	    "a whole."),
+	INT("journal.retain_s", retain_s, "900", 0, 604800, "s",
+	    "Records stay in the journal for so long after PostgreSQL committed them, so that a "
+	    "failover to a standby that lost the last commits is repaired by storing them again. "
+	    "Longer than the standby can lag."),
+	INT("journal.disk_free_min_mb", disk_free_min_mb, "256", 0, 1048576, "MiB",
+	    "With less than this free on the journal's disk, the daemon stops reading from "
+	    "controllers, which keep their records, until there is room again."),
+	INT("journal.spare_segments", spare_segments, "1", 0, 16, "",
+	    "Journal files kept ready, so that beginning a new one does not wait for the disk."),
+	INT("journal.group_kb", group_kb, "512", 128, 65536, "KiB",
+	    "Bytes of records that one worker hands to the journal at once, at most. Larger "
+	    "groups mean fewer flushes of the disk; smaller ones less memory."),
+	INT("journal.groups", groups, "8", 2, 256, "",
+	    "Groups that a worker may have on their way to the disk. When all are, it stops "
+	    "reading: this bounds the memory for records that are not durable yet."),
+
+	{"postgresql.conninfo", CONF_STRING, offsetof(struct settings, conninfo), "", 0, 2000, "",
+	 NULL,
+	 "Connection string of libpq; may name several hosts with "
+	 "target_session_attrs=read-write. Empty: libpq's environment, PGHOST and so on. Keep a "
+	 "password in a passfile, not here."},
+	INT("postgresql.batch_records", batch_records, "20000", 1, 1000000, "",
+	    "Records in one transaction, at most."),
+	INT("postgresql.batch_mb", batch_mb, "8", 1, 256, "MiB",
+	    "Bytes in one transaction, at most; this much memory is held for it."),
+	INT("postgresql.batch_wait_ms", batch_wait_ms, "50", 0, 10000, "ms",
+	    "While little comes in, wait for so long to fill a transaction. Alarms do not wait "
+	    "for it: they go out before PostgreSQL is asked."),
+	INT("postgresql.connect_timeout_s", connect_timeout_s, "5", 1, 300, "s",
+	    "An attempt to connect ends after this, and the next host is tried."),
+	INT("postgresql.statement_timeout_s", statement_timeout_s, "15", 1, 3600, "s",
+	    "A server that does not answer for so long is left, and its batch stored again "
+	    "after reconnecting. Longer than the slowest batch."),
+	INT("postgresql.retry_ms", retry_ms, "1000", 10, 60000, "ms",
+	    "Pause between attempts to connect. Records gather in the journal meanwhile."),
+	INT("postgresql.partitions_ahead_days", partitions_ahead_days, "7", 1, 365, "days",
+	    "Partitions of so many coming days are made beforehand. Longer than PostgreSQL may "
+	    "ever be away from this daemon."),
+	INT("postgresql.stop_timeout_ms", stop_timeout_ms, "10000", 0, 600000, "ms",
+	    "At stop, records that are durable are still stored for at most this long; the rest "
+	    "is stored after the next start. Below TimeoutStopSec= of the service."),
+
+	INT("fleet.heartbeat_s", heartbeat_s, "30", 1, 3600, "s",
+	    "A controller that sent nothing else for so long says that it is there."),
+	INT("fleet.lease_s", lease_s, "90", 2, 86400, "s",
+	    "A controller that is silent for so long is held for lost, and comms.controller_lost "
+	    "is raised. At least twice fleet.heartbeat_s, so that one lost heartbeat alarms "
+	    "nobody."),
+	INT("fleet.window", window, "256", 1, 65536, "records",
+	    "Records that a controller may send before the first of them is acknowledged. With "
+	    "the flush of the disk this bounds the rate of one controller."),
+	INT("fleet.frame_max_bytes", frame_max_bytes, "16384", 4096, 32768, "bytes",
+	    "Longest message that is read; a longer one closes the connection. A record of the "
+	    "contract takes below 1 KiB, but for sealed personal fields."),
+	INT("fleet.gap_wait_ms", gap_wait_ms, "10000", 100, 600000, "ms",
+	    "After a hole in a controller's sequence was asked for again, wait for so long; then "
+	    "raise records.gap and go on behind it."),
+	INT("fleet.clock_tolerance_s", clock_tolerance_s, "300", 1, 86400, "s",
+	    "A record whose time is further off ours is accepted and flagged."),
+	INT("fleet.read_budget_kb", read_budget_kb, "64", 4, 1024, "KiB",
+	    "Read from one connection before the others have their turn, so that the backlog of "
+	    "one does not delay the alarm of another."),
+	INT("fleet.hello_timeout_ms", hello_timeout_ms, "10000", 100, 120000, "ms",
+	    "After the handshake, a client that has not said hello by then is closed."),
+	INT("fleet.goaway_delay_ms", goaway_delay_ms, "5000", 0, 600000, "ms",
+	    "At stop and at overload, clients are told to come back after this, plus up to as "
+	    "much again by chance, so that they don't all come at once."),
+
+	INT("desk.history", history, "131072", 16, 16777216, "changes",
+	    "Changes of alarms kept in memory. A console that reconnects within them goes on "
+	    "where it was; one that was away for longer gets all alarms that stand."),
+	INT("desk.console_queue_kb", console_queue_kb, "256", 16, 65536, "KiB",
+	    "Unsent bytes of one console, at most. What comes then stays in the history until "
+	    "the console has read."),
+	INT("desk.console_stall_s", console_stall_s, "60", 1, 3600, "s",
+	    "A console that reads nothing for so long while something waits for it is closed; "
+	    "it resumes where it was."),
+	INT("desk.keepalive_s", keepalive_s, "15", 1, 3600, "s",
+	    "Neither side of a console's connection is silent for longer than this."),
+	INT("desk.open_alarms_max", open_alarms_max, "200000", 1, 10000000, "alarms",
+	    "Alarms that stand at once, at most: bounds memory in a storm."),
+	INT("desk.checkpoint_s", checkpoint_s, "30", 1, 3600, "s",
+	    "How often the alarms that stand are written to disk. After a crash the journal is "
+	    "read again from there, so longer means a slower start."),
+
+	PATH("control.socket", control_socket, "/run/gatehouse/control.sock", SETTINGS_SOCKET_MAX,
+	     "Unix socket on which gatehousectl asks the daemon. Who may write to it may ask: "
+	     "its folder decides."),
+
+	CHOICE("log.level", log_level, "info", level_names,
+	       "The least serious lines that are still written. debug writes each change of a "
+	       "connection's state."),
+	CHOICE("log.target", log_target, "stderr", target_names,
+	       "stderr: lines of text, with priorities where systemd reads them. journal: "
+	       "systemd's journal with fields."),
+};
+
+#define LISTENER(name, type, field, fallback, min, max, help)                                      \
+	{                                                                                          \
+		name, type, offsetof(struct listener_settings, field), fallback, min, max, "",     \
+			NULL, help                                                                 \
+	}
+
+static const struct conf_key listener_keys[] = {
+	LISTENER("address", CONF_STRING, address, "0.0.0.0", 1, 64,
+		 "Address of this machine to listen on; 0.0.0.0 is all of IPv4, '::' all of IPv6."),
+	LISTENER("port", CONF_INT, port, NULL, 0, 65535,
+		 "TCP port; 0 takes a free one, which gatehousectl status shows."),
+	LISTENER("controllers", CONF_BOOL, controllers, "false", 0, 0,
+		 "Controllers are served here."),
+	LISTENER("consoles", CONF_BOOL, consoles, "false", 0, 0, "Consoles are served here."),
+};
+
+static const struct conf_list settings_lists[] = {
+	{
+		.name = "listeners",
+		.keys = listener_keys,
+		.n_keys = ARRAY_LEN(listener_keys),
+		.item_size = sizeof(struct listener_settings),
+		.items_offset = offsetof(struct settings, listeners),
+		.count_offset = offsetof(struct settings, n_listeners),
+		.min = 1,
+		.max = SETTINGS_LISTENERS_MAX,
+		.example = "  - address: 0.0.0.0\n"
+			   "    port: 7443\n"
+			   "    controllers: true\n"
+			   "  - address: 0.0.0.0\n"
+			   "    port: 7444\n"
+			   "    consoles: true\n",
+		.help = "Where the daemon listens, and for whom: controllers and consoles can live "
+			"on different networks. Each role needs one listener at least.",
+	},
+};
+
+static const struct conf_schema settings_schema = {
+	.keys = settings_keys,
+	.n_keys = ARRAY_LEN(settings_keys),
+	.lists = settings_lists,
+	.n_lists = ARRAY_LEN(settings_lists),
+};
+
+/* ---- What no single key shows --------------------------------------------- */
+
+static enum rc
+check_fleet(const char *path, const struct settings *s, struct err *err)
+{
+	if (s->lease_s < 2 * s->heartbeat_s)
+		return err_invalid(err,
+				   "%.160s: \"fleet.lease_s\" is %lld, expected at least twice "
+				   "\"fleet.heartbeat_s\", which is %lld",
+				   path, (long long)s->lease_s, (long long)s->heartbeat_s);
+	return RC_OK;
+}
+
+static bool
+address_is_any(const char *address)
+{
+	struct in6_addr bytes;
+
+	return strcmp(address, "0.0.0.0") == 0 ||
+	       (inet_pton(AF_INET6, address, &bytes) == 1 && IN6_IS_ADDR_UNSPECIFIED(&bytes));
+}
+
+/* The kernel would not say so: our workers share ports, and so would two listeners. */
+static bool
+listeners_collide(const struct listener_settings *a, const struct listener_settings *b)
+{
+	if (a->port == 0 || a->port != b->port)
+		return false;
+	return address_is_any(a->address) || address_is_any(b->address) ||
+	       strcmp(a->address, b->address) == 0;
+}
+
+/* `i`: index of the listener; people count from 1. */
+static enum rc
+check_listener(const char *path, const struct settings *s, size_t i, struct err *err)
+{
+	const struct listener_settings *l = &s->listeners[i];
+	struct in6_addr bytes; /* room for either family */
+
+	if (inet_pton(AF_INET, l->address, &bytes) != 1 &&
+	    inet_pton(AF_INET6, l->address, &bytes) != 1)
+		return err_invalid(err,
+				   "%.160s: \"listeners[%zu].address\" is \"%s\", expected an IPv4 "
+				   "or IPv6 address",
+				   path, i + 1, l->address);
+	if (!l->controllers && !l->consoles)
+		return err_invalid(err,
+				   "%.160s: \"listeners[%zu]\" serves nobody, expected controllers "
+				   "or consoles to be true",
+				   path, i + 1);
+	for (size_t before = 0; before < i; before++) {
+		if (listeners_collide(&s->listeners[before], l))
+			return err_invalid(err,
+					   "%.160s: \"listeners[%zu]\" has port %lld of "
+					   "\"listeners[%zu]\", expected another",
+					   path, i + 1, (long long)l->port, before + 1);
+	}
+	return RC_OK;
+}
+
+static enum rc
+check_listeners(const char *path, const struct settings *s, struct err *err)
+{
+	bool controllers = false, consoles = false;
+
+	for (size_t i = 0; i < s->n_listeners; i++) {
+		enum rc rc = check_listener(path, s, i, err);
+
+		if (rc != RC_OK)
+			return rc;
+		controllers |= s->listeners[i].controllers;
+		consoles |= s->listeners[i].consoles;
+	}
+	if (!controllers || !consoles)
+		return err_invalid(err, "%.160s: no listener serves %s, expected one at least",
+				   path, controllers ? "consoles" : "controllers");
+	return RC_OK;
+}
+
+enum rc
+settings_load(const char *path, struct settings *settings, struct err *err)
+{
+	enum rc rc;
+
+	memset(settings, 0, sizeof(*settings));
+	rc = conf_load(&settings_schema, path, settings, err);
+	if (rc != RC_OK)
+		return rc;
+	rc = check_fleet(path, settings, err);
+	if (rc == RC_OK)
+		rc = check_listeners(path, settings, err);
+	if (rc != RC_OK)
+		settings_free(settings);
+	return rc;
+}
+
+void
+settings_free(struct settings *settings)
+{
+	conf_free(&settings_schema, settings);
+}
+
+void
+settings_write_reference(FILE *out)
+{
+	fputs("# gatehoused.yaml - every setting of gatehoused with its default.\n"
+	      "#\n"
+	      "# A key that is left out has its default, so a file needs only what differs; see\n"
+	      "# minimal.yaml.  Relative paths begin at the folder of this file.  A mistake stops\n"
+	      "# the start with file and line.\n",
+	      out);
+	conf_write_reference(&settings_schema, out);
+}
