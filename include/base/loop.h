@@ -32,6 +32,9 @@ void loop_stop(struct loop *loop);
 /* Any thread may post to it. */
 struct mailbox *loop_mailbox(struct loop *loop);
 
+/* After loop_run(): what nobody will read any more goes to `discard`, which owns it. */
+void loop_discard_mail(struct loop *loop, void (*discard)(struct mail *mail));
+
 /* For modules that watch file descriptors of their own (streams, listeners). */
 struct event_base *loop_base(struct loop *loop);
 

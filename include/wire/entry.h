@@ -25,7 +25,7 @@ enum { TOKEN_BYTES = 16, RAW_CODE_MAX = 32, DETAIL_MAX = 32768, QUARANTINE_DETAI
 
 enum {
 	RECORD_CLOCK_BACKWARDS = 1u << 0, /* device time before that of the record before it */
-	RECORD_CLOCK_OFF = 1u << 1,       /* device time more than the configured bound off ours */
+	RECORD_CLOCK_OFF = 1u << 1,       /* device time ahead of ours by more than the bound */
 	RECORD_UNKNOWN_KIND = 1u << 2,    /* its kind is not in the vocabulary: see raw_code */
 	RECORD_HAS_TOKEN = 1u << 3,
 };
@@ -33,7 +33,7 @@ enum {
 /*
  * One thing that happened.  Identity: (controller_id, epoch, seq).  An epoch
  * below 0 is the server's own: it observed something about the controller
- * (lost, gap); such epochs are -(start of the daemon in seconds * 32768 + node).
+ * (lost, gap); such epochs are -(start of the daemon in milliseconds * 32768 + node).
  */
 struct record {
 	uint32_t controller_id;

@@ -130,6 +130,19 @@ loop_mailbox(struct loop *loop)
 	return &loop->box;
 }
 
+void
+loop_discard_mail(struct loop *loop, void (*discard)(struct mail *mail))
+{
+	struct mail *mail = mailbox_take_all(&loop->box);
+
+	while (mail != NULL) {
+		struct mail *next = mail->next;
+
+		discard(mail);
+		mail = next;
+	}
+}
+
 struct event_base *
 loop_base(struct loop *loop)
 {

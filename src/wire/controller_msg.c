@@ -67,6 +67,9 @@ hello_take(struct arena *arena, const Gatehouse__V1__Hello *from, struct hello *
 		.clock_us = from->clock_us,
 		.firmware = from->firmware,
 	};
+	/* only told to people: what can't be a clock counts as none */
+	if (to->clock_us < 0 || to->clock_us > INT64_MAX / 2)
+		to->clock_us = 0;
 	if (to->epoch >= EPOCH_MAX || to->acked_seq > SEQ_MAX)
 		return err_invalid(err, "epoch or acked_seq in hello is out of range");
 	if (!pb_text_ok(to->firmware, HELLO_TEXT_MAX))

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Listening sockets.  Each worker has one of its own on the same port
+ * (SO_REUSEPORT), so that the kernel spreads connections and no thread hands
+ * them on.  When the owner has no room, or descriptors run out, accepting pauses
+ * for a moment instead of spinning; the kernel's backlog holds who waits.
+ *
+ * Owner: the thread of the loop.
+ */
+#ifndef GATEHOUSE_BASE_LISTEN_H
+#define GATEHOUSE_BASE_LISTEN_H
+
+#include "base/loop.h"
+
+/* A TCP socket that listens at a literal address; port 0 lets the kernel choose,
+ * *bound says which. */
+enum rc listen_tcp(const char *address, uint16_t port, int *fd, uint16_t *bound,
+		   struct err *err) MUST_CHECK;
+/* A unix socket at path, mode 0660.  One that a dead process left is replaced;
+ * one that answers is RC_INVALID. */
+enum rc listen_unix(const char *path, int *fd, struct err *err) MUST_CHECK;
+
+struct listener_hooks {
+	bool (*has_room)(void *arg);      /* false: accept nobody for now */
+	void (*on_fd)(void *arg, int fd); /* takes the connection */
+};
+
+struct listener;
+
+/* Takes fd (also on failure).  `hooks` is borrowed. */
+enum rc listener_new(struct listener **listener, struct loop *loop, int fd,
+		     const struct listener_hooks *hooks, void *arg, struct err *err) MUST_CHECK;
+void listener_free(struct listener **listener);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How far each controller's sequence is known: a table that follows the journal
+ * entry by entry, and so can be rebuilt from it at any time.  Nothing else
+ * decides what a controller is told to resume after.
+ *
+ * Owner: one thread.
+ */
+#ifndef GATEHOUSE_FLEET_POSITIONS_H
+#define GATEHOUSE_FLEET_POSITIONS_H
+
+#include "base/buf.h"
+#include "wire/entry.h"
+
+struct position {
+	uint32_t controller_id;
+	int64_t epoch;     /* the newest; > 0 */
+	uint64_t last_seq; /* all up to here is taken care of: stored, rejected or declared lost */
+	int64_t device_time_us; /* of the last record */
+	bool lost;              /* comms.controller_lost was reported, and not yet restored */
+};
+
+struct positions;
+
+struct positions *positions_new(void);
+void positions_free(struct positions **positions);
+
+/* Each entry's body of types ENTRY_RECORD and ENTRY_QUARANTINE, in order. */
+void positions_apply_record(struct positions *positions, const struct record *record);
+void positions_apply_quarantine(struct positions *positions, const struct quarantine *q);
+
+/* NULL when nothing is known of it. */
+const struct position *positions_get(const struct positions *positions, uint32_t controller_id);
+void positions_each(const struct positions *positions,
+		    void (*call)(void *arg, const struct position *position), void *arg);
+
+/* For the checkpoint.  RC_AGAIN: does not fit. */
+enum rc positions_save(const struct positions *positions, struct buf *out) MUST_CHECK;
+/* Into an empty table.  RC_INVALID when the bytes are not from positions_save(). */
+enum rc positions_load(struct positions *positions, const uint8_t *bytes, size_t n,
+		       struct err *err) MUST_CHECK;
+
+#endif

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Groups of a worker, and what their return sets off.  There is a fixed number:
+ * one is filled while others are on their way to the disk.  When all are on
+ * their way, the sessions wait, and with them their controllers.
+ *
+ * Invariant: an ack is written only from batch_durable().
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sessions_priv.h"
+
+void
+batches_init(struct sessions *all)
+{
+	all->batches = xcalloc(all->conf.groups, sizeof(*all->batches));
+	for (unsigned i = 0; i < all->conf.groups; i++) {
+		struct batch *batch = &all->batches[i];
+
+		batch->group = group_new(all->conf.group_bytes, loop_mailbox(all->loop), batch);
+		batch->group->mail.kind = SESSIONS_MAIL_GROUP;
+		batch->next_free = all->free_batches;
+		all->free_batches = batch;
+	}
+	counter_set(&all->counters.groups_free, all->conf.groups);
+}
+
+void
+batches_fini(struct sessions *all)
+{
+	for (unsigned i = 0; i < all->conf.groups; i++) {
+		group_free(&all->batches[i].group);
+		free(all->batches[i].acks);
+		free(all->batches[i].refusals);
+	}
+	free(all->batches);
+}
+
+/* The batch that is being filled, or NULL when none is free. */
+static struct batch *
+batch_current(struct sessions *all)
+{
+	struct batch *batch = all->current;
+
+	if (batch != NULL || all->free_batches == NULL)
+		return batch;
+	batch = all->free_batches;
+	all->free_batches = batch->next_free;
+	group_clear(batch->group);
+	batch->n_acks = batch->n_refusals = 0;
+	batch->number = ++all->batch_number;
+	all->current = batch;
+	counter_set(&all->counters.groups_free, counter_get(&all->counters.groups_free) - 1);
+	/* the group goes with the end of this turn, also if nothing else happens */
+	loop_again(all->loop);
+	return batch;
+}
+
+void
+batch_post(struct sessions *all)
+{
+	struct batch *batch = all->current;
+
+	if (batch == NULL)
+		return;
+	all->current = NULL;
+	journal_post(all->journal, batch->group);
+}
+
+uint8_t *
+batch_add(struct sessions *all, uint8_t type, uint8_t flags, size_t body_len)
+{
+	struct batch *batch = batch_current(all);
+	uint8_t *body;
+
+	if (batch == NULL)
+		return NULL;
+	body = group_add(batch->group, type, flags, body_len);
+	if (body != NULL)
+		return body;
+	must(batch->group->entries > 0);
+	batch_post(all);
+	batch = batch_current(all);
+	if (batch == NULL)
+		return NULL;
+	body = group_add(batch->group, type, flags, body_len);
+	must(body != NULL);
+	return body;
+}
+
+bool
+batch_note_ack(struct session *session)
+{
+	struct batch *batch = batch_current(session->all);
+
+	if (batch == NULL)
+		return false;
+	if (session->ack_batch == batch->number) {
+		batch->acks[session->ack_index].seq = session->sequence.last_seq;
+		return true;
+	}
+	if (batch->n_acks == batch->acks_room) {
+		batch->acks_room = batch->acks_room > 0 ? batch->acks_room * 2 : 64;
+		batch->acks = xrealloc(batch->acks, batch->acks_room * sizeof(*batch->acks));
+	}
+	session->ack_batch = batch->number;
+	session->ack_index = batch->n_acks;
+	batch->acks[batch->n_acks++] =
+		(struct batch_ack){.session = session->id, .seq = session->sequence.last_seq};
+	return true;
+}
+
+void
+batch_note_refusal(struct session *session, uint64_t seq, enum reject reason, const char *detail)
+{
+	struct batch *batch = session->all->current;
+	struct batch_refusal *refusal;
+
+	if (batch->n_refusals == batch->refusals_room) {
+		batch->refusals_room = batch->refusals_room > 0 ? batch->refusals_room * 2 : 16;
+		batch->refusals =
+			xrealloc(batch->refusals, batch->refusals_room * sizeof(*batch->refusals));
+	}
+	refusal = &batch->refusals[batch->n_refusals++];
+	*refusal = (struct batch_refusal){.session = session->id, .seq = seq, .reason = reason};
+	(void)snprintf(refusal->detail, sizeof(refusal->detail), "%s", detail);
+}
+
+static void
+batch_answer(struct sessions *all, const struct batch *batch)
+{
+	uint8_t bytes[CONTROLLER_ANSWER_MAX];
+	struct session *session;
+
+	for (size_t i = 0; i < batch->n_refusals; i++) {
+		const struct batch_refusal *refusal = &batch->refusals[i];
+
+		session = sessions_find(all, refusal->session);
+		if (session != NULL)
+			session_answer(session, bytes,
+				       controller_put_reject(bytes, refusal->seq, refusal->reason,
+							     refusal->detail));
+	}
+	for (size_t i = 0; i < batch->n_acks; i++) {
+		session = sessions_find(all, batch->acks[i].session);
+		if (session == NULL)
+			continue;
+		session->acked = batch->acks[i].seq;
+		session_answer(session, bytes, controller_put_ack(bytes, session->acked));
+	}
+	counter_add(&all->counters.acks, batch->n_acks);
+}
+
+static void
+batch_wake_waiting(struct sessions *all)
+{
+	struct session *session;
+
+	while ((session = TAILQ_FIRST(&all->waiting)) != NULL) {
+		TAILQ_REMOVE(&all->waiting, session, in_waiting);
+		session->waits_for_group = false;
+		counter_set(&all->counters.paused, counter_get(&all->counters.paused) - 1);
+		if (!all->stopping)
+			stream_resume(session->stream);
+	}
+}
+
+void
+batch_durable(struct sessions *all, struct group *group)
+{
+	struct batch *batch = group->owner;
+
+	batch_answer(all, batch);
+	batch->next_free = all->free_batches;
+	all->free_batches = batch;
+	counter_set(&all->counters.groups_free, counter_get(&all->counters.groups_free) + 1);
+	batch_wake_waiting(all);
+}
