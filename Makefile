@@ -113,6 +113,8 @@ UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 room_of   = $(word 1,$(subst /, ,$(1)))
 # a program's room has a chain of its own
 CHAIN_sim := $(ROOMS_gatehouse-sim)
+CHAIN_ctl := $(ROOMS_gatehousectl)
+EXTRA_ctl := $(EXTRA_gatehousectl)
 above     = $(if $(filter $(1),$(firstword $(2))),$(1) $(3),$(call above,$(1),$(wordlist 2,99,$(2)),$(firstword $(2)) $(3)))
 chain     = $(or $(CHAIN_$(1)),$(call above,$(1),$(ROOMS),))
 
@@ -121,6 +123,7 @@ chain     = $(or $(CHAIN_$(1)),$(call above,$(1),$(ROOMS),))
 
 define unit_test
 $(BUILD)/unit/$(1): $(BUILD)/tests/unit/$(1).o $$(patsubst %,$(BUILD)/tests/fake/%.o,$$(FAKES_$(1))) \
+    $$(EXTRA_$(call room_of,$(1))) \
     $$(patsubst %,$(BUILD)/lib%.a,$(call chain,$(call room_of,$(1))))
 	$$(call say,LINK,unit/$(1))
 	@mkdir -p $$(@D)

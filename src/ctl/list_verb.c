@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * `gatehousectl stations list` and its like: a list of the register, as a table
+ * or as JSON.  The columns are PostgreSQL's; what they are numbers of is known
+ * here.  Owner: the main thread.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "ctl/setup.h"
+#include "ctl/table.h"
+#include "ctl/verbs.h"
+#include "store/admin.h"
+
+struct args {
+	struct ctl *ctl;
+};
+
+static const struct table_column station_columns[] = {
+	{"code", TABLE_TEXT},
+	{"name", TABLE_TEXT},
+	{"areas", TABLE_NUMBER},
+	{"consoles", TABLE_NUMBER},
+};
+static const struct table_column area_columns[] = {
+	{"code", TABLE_TEXT},
+	{"name", TABLE_TEXT},
+	{"parent", TABLE_TEXT},
+	{"station", TABLE_TEXT},
+};
+static const struct table_column site_columns[] = {
+	{"code", TABLE_TEXT},    {"name", TABLE_TEXT},    {"area", TABLE_TEXT},
+	{"station", TABLE_TEXT}, {"address", TABLE_TEXT}, {"controllers", TABLE_NUMBER},
+	{"doors", TABLE_NUMBER},
+};
+static const struct table_column door_columns[] = {
+	{"code", TABLE_TEXT},       {"name", TABLE_TEXT},     {"site", TABLE_TEXT},
+	{"controller", TABLE_TEXT}, {"number", TABLE_NUMBER}, {"address", TABLE_TEXT},
+};
+static const struct table_column controller_columns[] = {
+	{"name", TABLE_TEXT},    {"site", TABLE_TEXT},        {"enabled", TABLE_BOOL},
+	{"doors", TABLE_NUMBER}, {"last_record", TABLE_TEXT},
+};
+static const struct table_column console_columns[] = {
+	{"name", TABLE_TEXT},
+	{"station", TABLE_TEXT},
+	{"enabled", TABLE_BOOL},
+};
+
+struct list {
+	enum admin_list what;
+	const struct table_column *columns;
+	size_t n_columns;
+};
+
+static const struct list lists[SETUP_KINDS] = {
+	[SETUP_STATIONS] = {ADMIN_STATIONS, station_columns, ARRAY_LEN(station_columns)},
+	[SETUP_AREAS] = {ADMIN_AREAS, area_columns, ARRAY_LEN(area_columns)},
+	[SETUP_SITES] = {ADMIN_SITES, site_columns, ARRAY_LEN(site_columns)},
+	[SETUP_CONTROLLERS] = {ADMIN_CONTROLLERS, controller_columns,
+			       ARRAY_LEN(controller_columns)},
+	[SETUP_DOORS] = {ADMIN_DOORS, door_columns, ARRAY_LEN(door_columns)},
+	[SETUP_CONSOLES] = {ADMIN_CONSOLES, console_columns, ARRAY_LEN(console_columns)},
+};
+
+/* Where a row goes. */
+struct filling {
+	struct table *table;
+	const struct list *list;
+};
+
+static const char doc[] =
+	"Lists what the register has."
+	"\vExamples:\n"
+	"  gatehousectl door list\n"
+	"  gatehousectl controller list --json | jq '.[] | select(.enabled | not)'";
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *args = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		ctl_parse_init(state, args->ctl);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "\"%s\" is too much", arg);
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* By name, so that columns added to the register's list disturb nothing here. */
+static enum rc
+add_row(void *arg, int n, const char *const *names, const char *const *values)
+{
+	struct filling *filling = arg;
+	const char *row[TABLE_COLUMNS_MAX] = {0};
+
+	for (size_t i = 0; i < filling->list->n_columns; i++) {
+		for (int k = 0; k < n; k++) {
+			if (strcmp(filling->list->columns[i].name, names[k]) == 0)
+				row[i] = values[k];
+		}
+	}
+	table_add_row(filling->table, row);
+	return RC_OK;
+}
+
+static enum rc
+list_print(struct ctl *ctl, const struct list *list, struct err *err)
+{
+	struct filling filling = {table_new(list->columns, list->n_columns), list};
+	enum rc rc = ctl_need_register(ctl, err);
+
+	if (rc == RC_OK)
+		rc = admin_list(ctl->admin, list->what, add_row, &filling, err);
+	if (rc == RC_OK && ctl->json)
+		rc = table_print_json(filling.table, stdout, err);
+	else if (rc == RC_OK)
+		table_print(filling.table, stdout);
+	table_free(&filling.table);
+	return rc;
+}
+
+int
+verb_list(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
+{
+	static const struct argp_child children[] = {CTL_COMMON_CHILD, {0}};
+	static const struct argp argp = {NULL, parse, NULL, doc, children, NULL, NULL};
+	struct args args = {.ctl = ctl};
+	struct err err;
+
+	if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0)
+		return CTL_USAGE;
+	return list_print(ctl, &lists[verb->what], &err) == RC_OK ? CTL_DONE : ctl_failed(&err);
+}

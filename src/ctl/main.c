@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gatehousectl: everything that an operator does.  This file is the table of its
+ * verbs and nothing else, so that tests can link all the rest.
+ */
+#include <argp.h>
+#include <locale.h>
+#include <sys/stat.h>
+
+#include "ctl/setup.h"
+#include "ctl/verbs.h"
+
+static const struct verb verbs[] = {
+	{NULL, "init", verb_init, 0, "make a new installation"},
+	{NULL, "migrate", verb_migrate, 0, "bring the database to this version"},
+	{"setup", "apply", verb_setup_apply, 0, "put a file's rows into the register"},
+
+	{"station", "add", verb_put, SETUP_STATIONS, "put one station"},
+	{"station", "list", verb_list, SETUP_STATIONS, "list stations"},
+	{"area", "add", verb_put, SETUP_AREAS, "put one area"},
+	{"area", "list", verb_list, SETUP_AREAS, "list areas"},
+	{"site", "add", verb_put, SETUP_SITES, "put one site"},
+	{"site", "list", verb_list, SETUP_SITES, "list sites"},
+	{"door", "add", verb_put, SETUP_DOORS, "put one door"},
+	{"door", "list", verb_list, SETUP_DOORS, "list doors"},
+
+	{"controller", "add", verb_enrol, SETUP_CONTROLLERS, "put controllers, with certificates"},
+	{"controller", "issue", verb_issue, SETUP_CONTROLLERS, "new certificates for controllers"},
+	{"controller", "list", verb_list, SETUP_CONTROLLERS, "list controllers"},
+	{"controller", "enable", verb_enable, SETUP_CONTROLLERS, "let controllers connect"},
+	{"controller", "disable", verb_disable, SETUP_CONTROLLERS, "send controllers away"},
+	{"console", "add", verb_enrol, SETUP_CONSOLES, "put consoles, with certificates"},
+	{"console", "issue", verb_issue, SETUP_CONSOLES, "new certificates for consoles"},
+	{"console", "list", verb_list, SETUP_CONSOLES, "list consoles"},
+	{"console", "enable", verb_enable, SETUP_CONSOLES, "let consoles connect"},
+	{"console", "disable", verb_disable, SETUP_CONSOLES, "send consoles away"},
+
+	{NULL, "status", verb_status, 0, "what the daemon is doing"},
+	{NULL, "tail", verb_tail, 0, "alarms as they come"},
+	{NULL, "reload", verb_reload, 0, "let the daemon load the register again"},
+};
+
+int
+main(int argc, char **argv)
+{
+	/* only for the width of characters; numbers stay as they are */
+	(void)setlocale(LC_CTYPE, "");
+	argp_err_exit_status = CTL_USAGE;
+	(void)umask(S_IWGRP | S_IRWXO);
+	return ctl_run(verbs, ARRAY_LEN(verbs), argc, argv);
+}
