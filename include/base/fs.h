@@ -6,7 +6,9 @@
  *
  * Errors: RC_FAIL with errno in err->sys.  A short write continues; one that
  * makes no progress is ENOSPC.  EINTR is retried, except for syncing: a sync
- * that failed is never tried again on that file.
+ * that failed is never tried again on that file.  A failed sync never reports
+ * ENOSPC or EDQUOT but EIO (the text says what it was): so those two always
+ * mean that nothing was lost, and that the call may be repeated.
  */
 #ifndef GATEHOUSE_BASE_FS_H
 #define GATEHOUSE_BASE_FS_H
