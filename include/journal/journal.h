@@ -10,15 +10,17 @@
  * The crc is CRC32C (Castagnoli; RFC 3720 B.4) over length, type, flags, zero
  * and body, begun with the crc of the entry before it: an entry is valid only
  * behind its own predecessor, so that stale bytes of a former life of the file
- * are never taken for valid.  The first entry of a segment begins with the
- * seed of the segment's header.
+ * are never taken for valid.  The first entry of a segment begins with the seed
+ * of the segment's header.  The type is not 0, so that zeros are never an entry.
  *
  * SEGMENT: a file "NNNNNNNNNNNNNNNN.seg" (its first position in hexadecimal)
  * of fixed size, filled with zeros ahead of use; header of 512 bytes: magic,
  * version, journal id (16 random bytes of the journal's first day), node, first
- * position, seed, crc.  The seed is the crc of the last entry before it.  No
- * entry spans two segments; what is left at the end of one stays zero, and
- * positions skip it: the next segment begins at first position + capacity.
+ * position, bytes of the file, seed, crc.  The header is synced before the file
+ * gets its name: a .seg without a valid one was damaged.  The seed is the crc of
+ * the last entry before it.  No entry spans two segments; what is left at the
+ * end of one stays zero, and positions skip it: the next segment begins at first
+ * position + capacity.
  *
  * FAILURE: a sync that fails is never retried: fatal().  A disk that is full
  * holds the groups back, says so, and goes on when there is space.
@@ -119,7 +121,9 @@ enum rc journal_start(struct journal *journal, struct mailbox *const *wake, size
 void journal_post(struct journal *journal, struct group *group);
 
 /* Appends and syncs all that was posted, returns the groups, ends the threads.
- * No one may post any more. */
+ * No one may post any more.  Where a full disk doesn't let it for some seconds,
+ * the groups that are left are not returned: nobody may acknowledge them, and
+ * their memory is their producer's again. */
 void journal_stop(struct journal *journal);
 void journal_close(struct journal **journal);
 

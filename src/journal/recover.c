@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Finds out what the journal is after whatever happened to the process or to the
+ * machine.  Runs in journal_open(), before there is any thread.
+ *
+ * Of all segments the headers are read, and of the last one every entry: what
+ * stands before the last one was synced before that got its name.  The valid
+ * prefix of the last one is kept to the byte; what follows it is saved to
+ * damaged/ and overwritten with zeros, so that it is never read again.
+ *
+ * Nothing is published before it is synced here: after the death of only the
+ * process there may be entries, and names, that the disk has never seen.
+ *
+ * What this deliberately does not do: guess.  A directory that no sequence of
+ * crashes can have left behind is refused, with the name of the file.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/fs.h"
+#include "journal_priv.h"
+
+enum {
+	LOOK_BYTES = 256 * 1024, /* by which bytes behind the end are looked at */
+	SAVED_MAX = 1000,        /* files in damaged/ for one position */
+};
+
+static const char damaged_dir[] = "damaged";
+
+/* ---- What is in the directory ------------------------------------------- */
+
+struct listing {
+	uint64_t *firsts; /* of segments */
+	size_t n, capacity;
+	uint32_t *spares; /* serials */
+	size_t n_spares, spares_capacity;
+	bool has_tmp;
+	struct err *err;
+};
+
+static bool
+ends_with(const char *name, const char *end)
+{
+	size_t n = strlen(name), n_end = strlen(end);
+
+	return n >= n_end && strcmp(name + n - n_end, end) == 0;
+}
+
+static void
+listing_add_segment(struct listing *listing, uint64_t first)
+{
+	if (listing->n == listing->capacity) {
+		listing->capacity = listing->capacity ? 2 * listing->capacity : 64;
+		listing->firsts =
+			xrealloc(listing->firsts, listing->capacity * sizeof(listing->firsts[0]));
+	}
+	listing->firsts[listing->n++] = first;
+}
+
+static void
+listing_add_spare(struct listing *listing, uint32_t serial)
+{
+	if (listing->n_spares == listing->spares_capacity) {
+		listing->spares_capacity =
+			listing->spares_capacity ? 2 * listing->spares_capacity : 16;
+		listing->spares = xrealloc(listing->spares,
+					   listing->spares_capacity * sizeof(listing->spares[0]));
+	}
+	listing->spares[listing->n_spares++] = serial;
+}
+
+static enum rc
+listing_add(void *arg, const char *name)
+{
+	struct listing *listing = arg;
+	uint64_t first;
+	uint32_t serial;
+
+	if (segment_name_parse(name, &first))
+		listing_add_segment(listing, first);
+	else if (spare_name_parse(name, &serial))
+		listing_add_spare(listing, serial);
+	else if (strcmp(name, "spare.tmp") == 0)
+		listing->has_tmp = true;
+	else if (ends_with(name, ".seg"))
+		return err_invalid(listing->err,
+				   "file \"%s\" is not named as a segment is: a copy?", name);
+	return RC_OK;
+}
+
+static int
+compare_firsts(const void *a, const void *b)
+{
+	uint64_t x, y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	return (x > y) - (x < y);
+}
+
+static enum rc
+listing_read(struct listing *listing, const char *dir, struct err *err)
+{
+	*listing = (struct listing){.err = err};
+	enum rc rc = fs_list(dir, listing_add, listing, err);
+
+	if (rc == RC_OK && listing->n > 0)
+		qsort(listing->firsts, listing->n, sizeof(listing->firsts[0]), compare_firsts);
+	return rc;
+}
+
+static void
+listing_fini(struct listing *listing)
+{
+	free(listing->firsts);
+	free(listing->spares);
+}
+
+/* ---- Spares of a former life -------------------------------------------- */
+
+static enum rc
+unlink_named(const char *dir, const char *name, struct err *err)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	enum rc rc = fs_unlink(path, err);
+
+	free(path);
+	return rc;
+}
+
+static enum rc
+spare_size(const char *dir, const char *name, uint64_t *bytes, struct err *err)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	int fd;
+	enum rc rc = fs_open(path, FS_READ, &fd, err);
+
+	free(path);
+	if (rc != RC_OK)
+		return rc;
+	rc = fs_size(fd, bytes, err);
+	fs_close(fd);
+	return rc;
+}
+
+/* Its zeros were synced before it got its name, so the size says all; a header
+ * that was meant to make it a segment will be written again. */
+static enum rc
+recover_spare(struct journal *journal, uint32_t serial, struct err *err)
+{
+	char name[NAME_BYTES];
+	uint64_t bytes;
+
+	spare_name(name, serial);
+	enum rc rc = spare_size(journal->conf.dir, name, &bytes, err);
+	if (rc != RC_OK)
+		return rc;
+	if (serial >= journal->next_serial)
+		journal->next_serial = serial + 1;
+	if (bytes == journal->conf.segment_bytes &&
+	    shelf_spares(&journal->shelf) < journal->conf.spare_segments)
+		shelf_add_spare(&journal->shelf, serial);
+	else
+		rc = unlink_named(journal->conf.dir, name, err);
+	return rc;
+}
+
+static enum rc
+recover_spares(struct journal *journal, const struct listing *listing, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	if (listing->has_tmp)
+		rc = unlink_named(journal->conf.dir, "spare.tmp", err);
+	for (size_t i = 0; i < listing->n_spares && rc == RC_OK; i++)
+		rc = recover_spare(journal, listing->spares[i], err);
+	return rc;
+}
+
+/* ---- Headers ------------------------------------------------------------ */
+
+/* Does `header` belong to this journal, and stand right behind `before` (NULL: none)? */
+static enum rc
+check_header(const struct journal *journal, const struct segment_header *header,
+	     const struct segment_header *before, struct err *err)
+{
+	char name[NAME_BYTES], missing[NAME_BYTES];
+
+	segment_name(name, header->first);
+	if (header->node != journal->conf.node)
+		return err_invalid(err, "segment \"%s\" is of node %u, and this is node %u", name,
+				   (unsigned)header->node, (unsigned)journal->conf.node);
+	if (!before)
+		return RC_OK;
+	if (memcmp(header->id, before->id, sizeof(header->id)) != 0)
+		return err_invalid(err, "segment \"%s\" is of another journal than those before it",
+				   name);
+	segment_name(missing, segment_end(before));
+	if (header->first > segment_end(before))
+		return err_invalid(err, "segment \"%s\" is missing: the next one there is \"%s\"",
+				   missing, name);
+	if (header->first < segment_end(before))
+		return err_invalid(err,
+				   "segment \"%s\" begins inside the one before it, "
+				   "which ends where \"%s\" would begin",
+				   name, missing);
+	return RC_OK;
+}
+
+/* Of a segment before the last one: it is sealed, so its file is whole. */
+static enum rc
+check_size(int fd, const struct segment_header *header, bool last, struct err *err)
+{
+	uint64_t bytes;
+	enum rc rc = fs_size(fd, &bytes, err);
+
+	if (rc != RC_OK)
+		return segment_blame(rc, header->first, err);
+	if (bytes == header->bytes || (last && bytes < header->bytes))
+		return RC_OK;
+	(void)err_invalid(err, "it has %" PRIu64 " bytes, and %" PRIu64 " by its header", bytes,
+			  header->bytes);
+	return segment_blame(RC_INVALID, header->first, err);
+}
+
+/* Checks all segments, and opens the last one for writing. */
+static enum rc
+recover_headers(struct journal *journal, const struct listing *listing, int *tail_fd,
+		struct segment_header *tail, struct err *err)
+{
+	struct segment_header before = {.node = 0};
+
+	*tail_fd = -1;
+	for (size_t i = 0; i < listing->n; i++) {
+		bool last = i + 1 == listing->n;
+		int fd;
+		enum rc rc =
+			segment_open(journal->conf.dir, listing->firsts[i], last, &fd, tail, err);
+
+		if (rc != RC_OK)
+			return rc;
+		rc = check_header(journal, tail, i > 0 ? &before : NULL, err);
+		if (rc == RC_OK)
+			rc = check_size(fd, tail, last, err);
+		if (rc != RC_OK || !last)
+			fs_close(fd);
+		if (rc != RC_OK)
+			return rc;
+		shelf_add(&journal->shelf, tail->first, tail->bytes);
+		before = *tail;
+		*tail_fd = fd;
+	}
+	memcpy(journal->id, tail->id, sizeof(journal->id));
+	return RC_OK;
+}
+
+/* ---- Behind the end ----------------------------------------------------- */
+
+/* Where the bytes of the file from `begin` on are zeros for good. */
+static enum rc
+find_zeros(int fd, uint64_t begin, uint64_t *zeros_from, struct err *err)
+{
+	uint8_t *bytes = xcalloc(1, LOOK_BYTES);
+	size_t got = 0;
+	enum rc rc;
+
+	*zeros_from = begin;
+	for (uint64_t at = begin;; at += got) {
+		rc = fs_read_at(fd, bytes, LOOK_BYTES, at, &got, err);
+		if (rc != RC_OK || got == 0)
+			break;
+		/* a block that equals itself shifted by one is of one value only */
+		if (bytes[0] == 0 && memcmp(bytes, bytes + 1, got - 1) == 0)
+			continue;
+		while (bytes[got - 1] == 0)
+			got--;
+		*zeros_from = at + got;
+	}
+	free(bytes);
+	return rc;
+}
+
+/* Creates the first free one of the names for this position. */
+static enum rc
+create_saved(const char *dir, uint64_t position, char *name, size_t name_size, int *fd,
+	     struct err *err)
+{
+	enum rc rc = RC_FAIL;
+
+	for (unsigned i = 0; i < SAVED_MAX; i++) {
+		(void)snprintf(name, name_size, "%016" PRIx64 ".%u", position, i);
+		char *path = xasprintf("%s/%s", dir, name);
+
+		rc = fs_open(path, FS_CREATE, fd, err);
+		free(path);
+		if (rc == RC_OK || err->sys != EEXIST)
+			break;
+	}
+	return rc;
+}
+
+/* The bytes begin .. end of one file become the first ones of another. */
+static enum rc
+copy_bytes(int from, uint64_t begin, uint64_t end, int to, struct err *err)
+{
+	uint8_t *bytes = xcalloc(1, LOOK_BYTES);
+	enum rc rc = RC_OK;
+
+	for (uint64_t at = begin; at < end && rc == RC_OK;) {
+		size_t want = end - at < LOOK_BYTES ? (size_t)(end - at) : LOOK_BYTES, got;
+
+		rc = fs_read_at(from, bytes, want, at, &got, err);
+		if (rc == RC_OK && got == 0)
+			rc = err_fail(err, "could not read file: it became shorter");
+		if (rc == RC_OK) {
+			struct iovec iov = {.iov_base = bytes, .iov_len = got};
+
+			rc = fs_write_at(to, &iov, 1, at - begin, err);
+			at += got;
+		}
+	}
+	free(bytes);
+	return rc;
+}
+
+/* The file's bytes begin .. end, durable in a file of their own. */
+static enum rc
+save_bytes(const struct journal *journal, int fd, uint64_t begin, uint64_t end, uint64_t position,
+	   char *name, size_t name_size, struct err *err)
+{
+	char *dir = xasprintf("%s/%s", journal->conf.dir, damaged_dir);
+	int saved = -1;
+	enum rc rc = fs_make_dir(dir, err);
+
+	if (rc == RC_OK)
+		rc = fs_sync_dir(journal->conf.dir, err);
+	if (rc == RC_OK)
+		rc = create_saved(dir, position, name, name_size, &saved, err);
+	if (rc == RC_OK)
+		rc = copy_bytes(fd, begin, end, saved, err);
+	if (rc == RC_OK)
+		rc = fs_datasync(saved, err);
+	if (rc == RC_OK)
+		rc = fs_sync_dir(dir, err);
+	fs_close(saved);
+	free(dir);
+	return rc;
+}
+
+/* Saves and wipes what stands behind the valid prefix. */
+static enum rc
+set_aside(const struct journal *journal, const struct scan *scan, struct journal_recovery *recovery,
+	  struct err *err)
+{
+	char segment[NAME_BYTES], name[NAME_BYTES];
+	uint64_t zeros_from;
+	enum rc rc = find_zeros(scan->fd, scan->at, &zeros_from, err);
+
+	if (rc != RC_OK || zeros_from == scan->at)
+		return rc;
+	rc = save_bytes(journal, scan->fd, scan->at, zeros_from, scan_position(scan), name,
+			sizeof(name), err);
+	if (rc != RC_OK)
+		return rc;
+	recovery->dropped_bytes = zeros_from - scan->at;
+	segment_name(segment, scan->first);
+	(void)snprintf(recovery->note, sizeof(recovery->note),
+		       "%" PRIu64 " bytes at offset %" PRIu64
+		       " of segment \"%s\" are no valid entries: saved as \"%s/%s\"",
+		       recovery->dropped_bytes, scan->at, segment, damaged_dir, name);
+	return fs_fill(scan->fd, scan->at, zeros_from - scan->at, err);
+}
+
+/* ---- The last segment --------------------------------------------------- */
+
+/* Leaves `scan` behind the last valid entry. */
+static enum rc
+find_end(struct scan *scan, struct journal_recovery *recovery, struct err *err)
+{
+	struct journal_entry entry;
+	enum rc rc;
+
+	while ((rc = scan_next(scan, &entry, err)) == RC_OK)
+		recovery->entries++;
+	return rc == RC_FAIL ? rc : RC_OK;
+}
+
+static enum rc
+recover_tail(struct journal *journal, int fd, const struct segment_header *header,
+	     struct journal_recovery *recovery, struct err *err)
+{
+	struct scan scan;
+	uint64_t bytes = 0;
+	enum rc rc = fs_size(fd, &bytes, err);
+
+	scan_init(&scan);
+	if (rc != RC_OK)
+		goto out;
+	scan_begin(&scan, fd, header, bytes);
+	rc = find_end(&scan, recovery, err);
+	if (rc == RC_OK)
+		rc = set_aside(journal, &scan, recovery, err);
+	/* A sync that failed before may have left bytes in the cache that are on no
+	 * disk, and that the kernel holds for written: writing them again is the only
+	 * way to have them synced, and costs one segment at most. */
+	if (rc == RC_OK)
+		rc = copy_bytes(fd, 0, scan.at, fd, err);
+	if (rc == RC_OK && bytes < header->bytes)
+		rc = fs_fill(fd, bytes, header->bytes - bytes, err);
+	if (rc == RC_OK)
+		rc = fs_datasync(fd, err);
+	journal->tail = (struct tail){
+		.fd = fd,
+		.first = header->first,
+		.synced = scan_position(&scan),
+		.written = scan_position(&scan),
+		.staged = scan_position(&scan),
+		.end = segment_end(header),
+		.crc = scan.crc,
+	};
+out:
+	scan_fini(&scan);
+	return rc == RC_OK ? rc : segment_blame(rc, header->first, err);
+}
+
+/* ---- A new journal ------------------------------------------------------ */
+
+static enum rc
+create_journal(struct journal *journal, struct err *err)
+{
+	uint32_t serial;
+
+	if (getrandom(journal->id, sizeof(journal->id), 0) != (ssize_t)sizeof(journal->id))
+		return err_sys(err, "could not get random bytes");
+	/* any seed would do; this one differs from journal to journal */
+	journal->tail.crc = crc32c(0, journal->id, sizeof(journal->id));
+	if (!shelf_take_spare(&journal->shelf, &serial)) {
+		enum rc rc = keeper_make_spare(journal, err);
+
+		if (rc != RC_OK)
+			return RC_FAIL; /* also for want of space: there is no journal to wait in */
+		must(shelf_take_spare(&journal->shelf, &serial));
+	}
+	return tail_begin_segment(journal, serial, 0, err);
+}
+
+/* ---- All of it ---------------------------------------------------------- */
+
+static enum rc
+recover_listed(struct journal *journal, const struct listing *listing,
+	       struct journal_recovery *recovery, struct err *err)
+{
+	struct segment_header header;
+	int fd;
+	enum rc rc = recover_spares(journal, listing, err);
+
+	if (rc != RC_OK)
+		return rc;
+	recovery->created = listing->n == 0;
+	if (recovery->created)
+		return create_journal(journal, err);
+	rc = recover_headers(journal, listing, &fd, &header, err);
+	if (rc != RC_OK)
+		return rc;
+	journal->tail.fd = fd;
+	/* names that only the cache of a dead process's machine knows are not enough */
+	rc = fs_sync_dir(journal->conf.dir, err);
+	if (rc == RC_OK)
+		rc = recover_tail(journal, fd, &header, recovery, err);
+	return rc;
+}
+
+enum rc
+recover_journal(struct journal *journal, struct journal_recovery *recovery, struct err *err)
+{
+	struct listing listing;
+	uint64_t first = 0;
+	enum rc rc = listing_read(&listing, journal->conf.dir, err);
+
+	*recovery = (struct journal_recovery){0};
+	if (rc == RC_OK)
+		rc = recover_listed(journal, &listing, recovery, err);
+	if (rc == RC_OK && listing.n > 0)
+		first = listing.firsts[0];
+	listing_fini(&listing);
+	if (rc != RC_OK)
+		return rc;
+	recovery->first = first;
+	recovery->end = journal->tail.synced;
+	recovery->segments = shelf_count(&journal->shelf);
+	atomic_store(&journal->first, first);
+	atomic_store(&journal->appended, journal->tail.synced);
+	atomic_store(&journal->durable, journal->tail.synced);
+	return RC_OK;
+}

@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# Which unit tests are linked with a fake in the place of the real thing:
+# FAKES_ROOM/TEST := names in tests/fake/
+
+# the simulated disk is two files
+FAKE_FS := fs fs_disk
+
+FAKES_journal/test_append := $(FAKE_FS)
+FAKES_journal/test_recover := $(FAKE_FS)
+FAKES_journal/test_power := $(FAKE_FS)
+FAKES_journal/test_threads := $(FAKE_FS)
+FAKES_base/test_fs_fake := $(FAKE_FS)

@@ -1,0 +1,537 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Groups, appending, rolling, retention, and what happens when the disk is full
+ * or broken.  On the simulated disk, round by round, without threads.
+ */
+#include "fixture.h"
+
+#include <errno.h>
+
+#include "../../fake/fs_fake.h"
+#include "base/fs.h"
+
+static const char dir[] = "j";
+
+static int
+setup(void **state)
+{
+	struct rig *rig = xcalloc(1, sizeof(*rig));
+
+	fs_fake_reset(1);
+	rig_init(rig, dir);
+	assert_int_equal(fs_make_dir(dir, &rig->err), RC_OK);
+	rig_open(rig);
+	*state = rig;
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct rig *rig = *state;
+
+	(void)rig_collect(rig);
+	rig_fini(rig);
+	free(rig);
+	fs_fake_reset(0);
+	return 0;
+}
+
+/* Makes the disk so small that there is room for `segments` more. */
+static void
+leave_space(uint64_t segments)
+{
+	fs_fake_set_space(fs_fake_used() + segments * RIG_SEGMENT_BYTES + 64 * 1024);
+}
+
+/* ---- Format --------------------------------------------------------------- */
+
+/* RFC 3720 B.4, and the value that every catalogue of CRCs has for CRC-32C */
+static void
+test_crc32c_is_castagnoli(void **state)
+{
+	uint8_t bytes[32];
+
+	(void)state;
+	assert_int_equal(crc32c(0, "123456789", 9), 0xE3069283);
+	memset(bytes, 0, sizeof(bytes));
+	assert_int_equal(crc32c(0, bytes, sizeof(bytes)), 0x8A9136AA);
+	memset(bytes, 0xff, sizeof(bytes));
+	assert_int_equal(crc32c(0, bytes, sizeof(bytes)), 0x62A8AB43);
+	assert_int_equal(crc32c(crc32c(0, "1234", 4), "56789", 5), 0xE3069283);
+}
+
+static void
+test_group_is_bounded(void **state)
+{
+	struct rig *rig = *state;
+	size_t least = (size_t)JOURNAL_ENTRY_HEADER + JOURNAL_BODY_MAX;
+	struct group *group = group_new(least, &rig->box, rig);
+
+	assert_non_null(group_add(group, 1, 0, JOURNAL_BODY_MAX));
+	assert_int_equal(group->len, least);
+	assert_null(group_add(group, 1, 0, 0));
+	assert_int_equal(group->entries, 1);
+	group_clear(group);
+	assert_non_null(group_add(group, 1, 0, JOURNAL_BODY_MAX - JOURNAL_ENTRY_HEADER));
+	assert_null(group_add(group, 1, 0, 1));
+	assert_non_null(group_add(group, 1, 0, 0));
+	assert_int_equal(group->entries, 2);
+	group_free(&group);
+	assert_null(group);
+}
+
+/* ---- Appending ------------------------------------------------------------ */
+
+static void
+test_round_trip(void **state)
+{
+	struct rig *rig = *state;
+	struct group *a = rig_post(rig, 0, 5, 100), *b = rig_post(rig, 5, 0, 0),
+		     *c = rig_post(rig, 5, 2, 1000);
+	int kind = 4711;
+
+	a->mail.kind = (unsigned)kind;
+	assert_int_equal(rig_turn(rig), RC_OK);
+	assert_ptr_equal(mailbox_take_all(&rig->box), a);
+	assert_ptr_equal(a->mail.next, b);
+	assert_ptr_equal(b->mail.next, c);
+	assert_null(c->mail.next);
+	assert_int_equal(a->mail.kind, kind);
+	assert_ptr_equal(a->owner, rig);
+	assert_int_equal(a->begin, 0);
+	assert_int_equal(a->end, 5 * 112);
+	assert_int_equal(b->begin, a->end);
+	assert_int_equal(b->end, a->end);
+	assert_int_equal(c->end, a->end + 2 * 1012);
+	assert_true(a->durable_us > 0);
+	assert_int_equal(journal_durable(rig->journal), c->end);
+	assert_int_equal(journal_appended(rig->journal), c->end);
+	assert_int_equal(rig_read(rig, 0, 0), 7);
+	assert_int_equal(rig_read(rig, a->end, 5), 2);
+	group_free(&a);
+	group_free(&b);
+	group_free(&c);
+}
+
+static void
+test_one_sync_for_all_that_waited(void **state)
+{
+	struct rig *rig = *state;
+	struct journal_stats stats;
+
+	for (uint64_t i = 0; i < 200; i++) /* more than one batch of vectors */
+		(void)rig_post(rig, 3 * i, 3, 20);
+	uint64_t ops = fs_fake_ops();
+	assert_int_equal(rig_turn(rig), RC_OK);
+	assert_int_equal(rig_collect(rig), 200);
+	/* 200 groups at 64 to a write, and the sync */
+	assert_int_equal(fs_fake_ops() - ops, 4 + 1);
+	journal_get_stats(rig->journal, &stats);
+	assert_int_equal(stats.entries, 600);
+	assert_int_equal(stats.groups, 200);
+	assert_int_equal(stats.syncs, 1);
+	assert_int_equal(stats.bytes, 600 * (12 + 20));
+	assert_int_equal(stats.groups_waiting, 0);
+	assert_int_equal(stats.paused_ms, 0);
+	/* nothing new: nothing to sync */
+	assert_int_equal(rig_turn(rig), RC_OK);
+	assert_int_equal(fs_fake_ops() - ops, 4 + 1);
+}
+
+struct witness {
+	struct rig *rig;
+	uint64_t durable;
+	unsigned calls;
+};
+
+static void
+see_nothing_yet(void *arg)
+{
+	struct witness *witness = arg;
+
+	assert_null(mailbox_take_all(&witness->rig->box));
+	assert_int_equal(journal_durable(witness->rig->journal), witness->durable);
+	witness->calls++;
+}
+
+/* The promise of the whole project. */
+static void
+test_nothing_is_said_before_the_sync_returned(void **state)
+{
+	struct rig *rig = *state;
+	struct witness witness = {.rig = rig};
+
+	fs_fake_on_sync(see_nothing_yet, &witness);
+	for (uint64_t i = 0; i < 20; i++) {
+		witness.durable = journal_durable(rig->journal);
+		(void)rig_post(rig, i, 1, 50);
+		assert_int_equal(rig_turn(rig), RC_OK);
+		assert_int_equal(witness.calls, i + 1);
+		assert_int_equal(rig_collect(rig), 1);
+		assert_true(journal_durable(rig->journal) > witness.durable);
+	}
+}
+
+/* ---- Rolling -------------------------------------------------------------- */
+
+/* One group that needs three segments comes back when all of it is durable. */
+static void
+test_group_over_segments(void **state)
+{
+	struct rig *rig = *state;
+	size_t body = 60000, n = 40;
+	struct group *group = group_new(n * (body + 12), &rig->box, rig);
+
+	rig->conf.spare_segments = 3;
+	rig_reopen(rig);
+	for (unsigned i = 0; i < 3; i++)
+		assert_int_equal(rig_keep(rig), RC_OK);
+	for (uint64_t i = 0; i < n; i++)
+		assert_true(rig_add(group, i, body));
+	journal_post(rig->journal, group);
+	assert_int_equal(rig_turn(rig), RC_OK);
+	assert_ptr_equal(mailbox_take_all(&rig->box), group);
+	assert_int_equal(shelf_count(&rig->journal->shelf), 3);
+	/* 17 entries of 60,012 bytes fit into a segment: the rest of it is skipped */
+	uint64_t capacity = RIG_SEGMENT_BYTES - JOURNAL_SEGMENT_HEADER;
+	assert_int_equal(group->begin, 0);
+	assert_int_equal(group->end, 2 * capacity + 6 * (body + 12));
+	group_free(&group);
+	assert_int_equal(rig_read(rig, 0, 0), n);
+	rig_reopen(rig);
+	assert_int_equal(rig->recovery.segments, 3);
+	assert_int_equal(rig->recovery.entries, 6);
+	assert_int_equal(rig_read(rig, 0, 0), n);
+}
+
+/* The position behind the last entry of a segment is as good as the next one's beginning. */
+static void
+test_reader_may_begin_in_the_skipped_rest(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t capacity = RIG_SEGMENT_BYTES - JOURNAL_SEGMENT_HEADER;
+	struct journal_reader *reader;
+
+	rig_append(rig, 0, 20, 60000);
+	uint64_t last = 17 * 60012;
+	assert_int_equal(rig_read(rig, last, 17), 3);
+	assert_int_equal(rig_read(rig, capacity, 17), 3);
+	assert_int_equal(journal_reader_new(&reader, rig->journal, last + 1, &rig->err),
+			 RC_INVALID);
+	assert_null(reader);
+	assert_int_equal(journal_reader_new(&reader, rig->journal, 5, &rig->err), RC_INVALID);
+	assert_int_equal(journal_reader_new(&reader, rig->journal,
+					    journal_durable(rig->journal) + 1, &rig->err),
+			 RC_INVALID);
+	assert_int_equal(rig_read(rig, journal_durable(rig->journal), 20), 0);
+}
+
+/* Entries that fill a segment to its last byte. */
+static void
+test_segment_filled_exactly(void **state)
+{
+	struct rig *rig = *state;
+	size_t capacity = RIG_SEGMENT_BYTES - JOURNAL_SEGMENT_HEADER;
+
+	rig_append(rig, 0, 16, 60000);
+	rig_append(rig, 16, 1, capacity - 16 * 60012 - 50000 - 2 * 12);
+	rig_append(rig, 17, 1, 50000);
+	assert_int_equal(journal_durable(rig->journal), capacity);
+	assert_int_equal(shelf_count(&rig->journal->shelf), 1);
+	assert_int_equal(rig_read(rig, 0, 0), 18);
+	rig_reopen(rig);
+	assert_int_equal(rig->recovery.end, capacity);
+	assert_int_equal(rig->recovery.entries, 18);
+	rig_append(rig, 18, 1, 100);
+	assert_int_equal(rig_read(rig, 0, 0), 19);
+	assert_int_equal(rig_read(rig, capacity, 18), 1);
+	rig_reopen(rig);
+	assert_int_equal(rig_read(rig, 0, 0), 19);
+}
+
+static void
+test_reader_follows_over_segments(void **state)
+{
+	struct rig *rig = *state;
+	struct journal_reader *reader;
+	struct journal_entry entry;
+	uint64_t seen = 0;
+
+	assert_int_equal(journal_reader_new(&reader, rig->journal, 0, &rig->err), RC_OK);
+	for (uint64_t i = 0; i < 300; i++) {
+		rig_append(rig, i, 1, 8 + (size_t)(i * 7919 % 30000));
+		while (i % 3 == 0 && journal_read(reader, &entry, &rig->err) == RC_OK)
+			assert_int_equal(rig_check_entry(&entry), seen++);
+	}
+	while (journal_read(reader, &entry, &rig->err) == RC_OK)
+		assert_int_equal(rig_check_entry(&entry), seen++);
+	assert_int_equal(seen, 300);
+	assert_true(shelf_count(&rig->journal->shelf) >= 4);
+	journal_reader_free(&reader);
+}
+
+/* ---- Retention ------------------------------------------------------------ */
+
+static void
+test_segments_stay_for_every_hold(void **state)
+{
+	struct rig *rig = *state;
+	uint64_t capacity = RIG_SEGMENT_BYTES - JOURNAL_SEGMENT_HEADER;
+	unsigned slow = journal_hold(rig->journal, "slow", 0);
+	unsigned fast = journal_hold(rig->journal, "fast", 0);
+
+	rig_append(rig, 0, 60, 60000); /* four segments of 17 */
+	assert_int_equal(shelf_count(&rig->journal->shelf), 4);
+	journal_hold_set(rig->journal, fast, journal_durable(rig->journal));
+	rig->now_ms += 10 * rig->conf.retain_ms;
+	assert_int_equal(rig_keep(rig), RC_OK);
+	assert_int_equal(journal_first(rig->journal), 0);
+
+	/* one byte before the end of the second segment: only the first is passed */
+	journal_hold_set(rig->journal, slow, 2 * capacity - 1);
+	assert_int_equal(rig_keep(rig), RC_OK);
+	rig->now_ms += rig->conf.retain_ms - 1;
+	assert_int_equal(rig_keep(rig), RC_OK);
+	assert_int_equal(journal_first(rig->journal), 0);
+	assert_true(fs_fake_exists("j/0000000000000000.seg"));
+	rig->now_ms += 1;
+	assert_int_equal(rig_keep(rig), RC_OK);
+	assert_int_equal(journal_first(rig->journal), capacity);
+	assert_false(fs_fake_exists("j/0000000000000000.seg"));
+	assert_int_equal(rig_read(rig, capacity, 17), 43);
+
+	/* what is not there any more can't be read; the rest starts again as it is */
+	struct journal_reader *reader;
+	assert_int_equal(journal_reader_new(&reader, rig->journal, 0, &rig->err), RC_INVALID);
+	rig_reopen(rig);
+	assert_int_equal(rig->recovery.first, capacity);
+	assert_int_equal(rig->recovery.segments, 3);
+	assert_int_equal(rig_read(rig, capacity, 17), 43);
+}
+
+/* A failover to a standby that lost commits: the follower goes back. */
+static void
+test_hold_that_goes_back_starts_the_time_again(void **state)
+{
+	struct rig *rig = *state;
+	unsigned hold = journal_hold(rig->journal, "store", 0);
+
+	rig_append(rig, 0, 30, 60000);
+	journal_hold_set(rig->journal, hold, journal_durable(rig->journal));
+	assert_int_equal(rig_keep(rig), RC_OK);
+	rig->now_ms += rig->conf.retain_ms - 1;
+	journal_hold_set(rig->journal, hold, 60012);
+	assert_int_equal(rig_keep(rig), RC_OK);
+	rig->now_ms += 10 * rig->conf.retain_ms;
+	assert_int_equal(rig_keep(rig), RC_OK);
+	assert_int_equal(journal_first(rig->journal), 0);
+	assert_int_equal(rig_read(rig, 60012, 1), 29);
+	journal_hold_set(rig->journal, hold, journal_durable(rig->journal));
+	assert_int_equal(rig_keep(rig), RC_OK);
+	assert_int_equal(journal_first(rig->journal), 0);
+	rig->now_ms += rig->conf.retain_ms;
+	assert_int_equal(rig_keep(rig), RC_OK);
+	assert_true(journal_first(rig->journal) > 0);
+}
+
+/* A younger segment is never gone before an older one. */
+static void
+test_segment_that_cannot_be_unlinked_stays_in_line(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_append(rig, 0, 60, 60000);
+	assert_int_equal(rig_keep(rig), RC_OK);
+	rig->now_ms += 10 * rig->conf.retain_ms;
+	fs_fake_fail_in(1, EPERM);
+	assert_int_equal(rig_keep(rig), RC_OK);
+	assert_int_equal(shelf_count(&rig->journal->shelf), 4);
+	rig_reopen(rig);
+	assert_int_equal(rig_read(rig, 0, 0), 60);
+}
+
+/* ---- Want of space -------------------------------------------------------- */
+
+static void
+test_full_disk_holds_back_and_goes_on(void **state)
+{
+	struct rig *rig = *state;
+	struct journal_stats stats;
+
+	assert_int_equal(rig_keep(rig), RC_OK);
+	leave_space(0);
+	/* the tail and the spare hold 17 each: two of the 36 have to wait */
+	for (uint64_t i = 0; i < 12; i++)
+		(void)rig_post(rig, 3 * i, 3, 60000);
+	rig->now_ms = clock_mono_ms();
+	assert_int_equal(rig_turn(rig), RC_AGAIN);
+	assert_int_equal(rig_keep(rig), RC_AGAIN);
+	assert_int_equal(rig_turn(rig), RC_AGAIN);
+	assert_int_equal(rig_collect(rig), 11);
+	assert_int_equal(rig_read(rig, 0, 0), 34);
+	journal_get_stats(rig->journal, &stats);
+	assert_true(stats.paused_ms > 0);
+	assert_int_equal(stats.groups_waiting, 1);
+
+	leave_space(1);
+	assert_int_equal(rig_keep(rig), RC_OK);
+	assert_int_equal(rig_turn(rig), RC_OK);
+	assert_int_equal(rig_collect(rig), 1);
+	assert_int_equal(rig_read(rig, 0, 0), 36);
+	journal_get_stats(rig->journal, &stats);
+	assert_int_equal(stats.paused_ms, 0);
+	assert_int_equal(stats.groups_waiting, 0);
+}
+
+static void
+test_free_space_is_left_to_others(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->conf.free_min_bytes = 10 * RIG_SEGMENT_BYTES;
+	rig_reopen(rig);
+	fs_fake_set_space(fs_fake_used() + 11 * RIG_SEGMENT_BYTES - 1);
+	assert_int_equal(rig_keep(rig), RC_AGAIN);
+	assert_non_null(strstr(rig->err.msg, "not enough space"));
+	fs_fake_set_space(fs_fake_used() + 11 * RIG_SEGMENT_BYTES);
+	assert_int_equal(rig_keep(rig), RC_OK);
+}
+
+/* Every operation of a run with several segments fails once with ENOSPC: where
+ * it isn't a sync the journal waits and goes on, and loses nothing either way. */
+static void
+test_enospc_at_every_operation(void **state)
+{
+	struct rig *rig = *state;
+	unsigned failed = 0, waited = 0;
+
+	for (uint64_t n = 1; n < 60; n++) {
+		struct group *groups[20];
+		unsigned rounds = 0, back = 0;
+		enum rc rc = RC_OK;
+
+		journal_close(&rig->journal);
+		fs_fake_reset(n);
+		assert_int_equal(fs_make_dir(dir, &rig->err), RC_OK);
+		rig_open(rig);
+		for (uint64_t i = 0; i < 20; i++)
+			groups[i] = rig_post(rig, 3 * i, 3, 60000);
+		fs_fake_fail_in(n, ENOSPC);
+		while (rc != RC_FAIL && back < 20 && rounds++ < 200) {
+			enum rc keep_rc = rig_keep(rig);
+
+			rc = keep_rc == RC_FAIL ? keep_rc : rig_turn(rig);
+			for (struct mail *mail = mailbox_take_all(&rig->box); mail;
+			     mail = mail->next)
+				back++;
+			waited += rc == RC_AGAIN || keep_rc == RC_AGAIN;
+		}
+		failed += rc == RC_FAIL;
+		assert_true(back == 20 || rc == RC_FAIL);
+		assert_int_equal(fs_fake_resyncs(), 0);
+		fs_fake_fail_in(0, 0);
+		rig_reopen(rig);
+		assert_true(rig_read(rig, 0, 0) >= 3 * back);
+		for (unsigned i = 0; i < 20; i++)
+			group_free(&groups[i]);
+	}
+	assert_true(failed > 5); /* syncs are among them ... */
+	assert_true(waited > 5); /* ... and other things */
+}
+
+/* ---- A broken disk -------------------------------------------------------- */
+
+static void
+test_failed_sync_is_the_end(void **state)
+{
+	struct rig *rig = *state;
+
+	rig_append(rig, 0, 10, 100);
+	uint64_t durable = journal_durable(rig->journal);
+	struct group *group = rig_post(rig, 10, 1, 100);
+	fs_fake_fail_sync_in(1, EIO);
+	assert_int_equal(rig_turn(rig), RC_FAIL);
+	assert_non_null(strstr(rig->err.msg, "0000000000000000.seg"));
+	assert_int_equal(rig_collect(rig), 0);
+	assert_int_equal(journal_durable(rig->journal), durable);
+	/* never again */
+	uint64_t ops = fs_fake_ops();
+	assert_int_equal(rig_turn(rig), RC_FAIL);
+	assert_int_equal(fs_fake_ops(), ops);
+	assert_int_equal(fs_fake_resyncs(), 0);
+	assert_int_equal(rig_collect(rig), 0);
+	group_free(&group);
+}
+
+static void
+test_failed_write_is_the_end(void **state)
+{
+	struct rig *rig = *state;
+	struct group *group = rig_post(rig, 0, 1, 100);
+
+	fs_fake_fail_in(1, EIO);
+	assert_int_equal(rig_turn(rig), RC_FAIL);
+	assert_int_equal(rig_turn(rig), RC_FAIL);
+	assert_int_equal(rig_collect(rig), 0);
+	assert_int_equal(journal_durable(rig->journal), 0);
+	group_free(&group);
+}
+
+/*
+ * After a failed sync the kernel may hold pages for written that are on no disk:
+ * what the next life reads, and builds on, has to be written again.
+ */
+static void
+test_recovery_does_not_trust_the_cache_after_a_failed_sync(void **state)
+{
+	struct rig *rig = *state;
+	struct group *group = rig_post(rig, 0, 1, 100);
+
+	fs_fake_fail_sync_in(1, EIO);
+	assert_int_equal(rig_turn(rig), RC_FAIL);
+	group_free(&group);
+	fs_fake_kill_process();
+	rig_reopen(rig);
+	assert_int_equal(rig->recovery.entries, 1);
+	rig_append(rig, 1, 1, 100);
+	journal_close(&rig->journal);
+	fs_fake_power_off_in(1);
+	fs_fake_power_on();
+	rig_open(rig);
+	assert_int_equal(rig_read(rig, 0, 0), 2);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_crc32c_is_castagnoli),
+		cmocka_unit_test_setup_teardown(test_group_is_bounded, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_sync_for_all_that_waited, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_nothing_is_said_before_the_sync_returned,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_group_over_segments, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reader_may_begin_in_the_skipped_rest, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_segment_filled_exactly, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_reader_follows_over_segments, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_segments_stay_for_every_hold, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_hold_that_goes_back_starts_the_time_again,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_segment_that_cannot_be_unlinked_stays_in_line,
+						setup, teardown),
+		cmocka_unit_test_setup_teardown(test_full_disk_holds_back_and_goes_on, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_free_space_is_left_to_others, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_enospc_at_every_operation, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failed_sync_is_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failed_write_is_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_recovery_does_not_trust_the_cache_after_a_failed_sync, setup,
+			teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
