@@ -224,8 +224,11 @@ reader_value(struct reader *r, const struct scope *scope, const struct conf_key 
 				      conf_expected(key, expected, sizeof(expected)));
 	text = (const char *)r->at.data.scalar.value;
 	/* "\0" in double quotes is YAML, but no text of ours */
-	if (strlen(text) != r->at.data.scalar.length ||
-	    !conf_value_set(key, r->path, text, scope->target))
+	if (strlen(text) != r->at.data.scalar.length)
+		return reader_mistake(r, reader_line(r), "\"%s%s\" has a zero byte, expected %s",
+				      scope->label, conf_short_name(key),
+				      conf_expected(key, expected, sizeof(expected)));
+	if (!conf_value_set(key, r->path, text, scope->target))
 		return reader_bad_value(r, scope, key);
 	return RC_OK;
 }
