@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The progress line: rewritten in place each second on a terminal, a line each
+ * five seconds in a log.  And the summary, whose JSON names are part of the
+ * program's interface: they are only ever added to.
+ */
+#include "sim/progress.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "sim/device.h"
+
+enum { PROGRESS_LOG_EVERY_S = 5 };
+
+static double
+ms_of(uint64_t ns)
+{
+	return (double)ns / 1e6;
+}
+
+static uint64_t
+sim_waiting(const struct sim *sim)
+{
+	uint64_t waiting = 0;
+
+	for (size_t i = 0; i < sim->fleet.n; i++)
+		waiting += device_waiting(&sim->devices[i]);
+	return waiting;
+}
+
+void
+progress_init(struct progress *progress)
+{
+	*progress =
+		(struct progress){.tty = isatty(STDERR_FILENO) == 1, .told_ns = clock_mono_ns()};
+}
+
+static const char *
+phase_name(enum sim_phase phase)
+{
+	switch (phase) {
+	case SIM_SETTLING:
+		return "connecting";
+	case SIM_RUNNING:
+		return "running";
+	case SIM_DRAINING:
+		return "draining";
+	case SIM_OVER:
+		break;
+	}
+	return "ending";
+}
+
+static void
+progress_write(const struct progress *progress, const struct sim *sim, double since_s,
+	       uint64_t now_ns)
+{
+	const struct tally *t = &sim->tally;
+	const struct alarm_book *alarms = &sim->alarms;
+
+	(void)fprintf(
+		stderr,
+		"%s%5.0f s %s  connected %zu/%zu  sent %.0f/s  acked %.0f/s  waiting %" PRIu64,
+		progress->tty ? "\r\033[K" : "", (double)(now_ns - sim->begun_ns) / 1e9,
+		phase_name(sim->phase), sim->peers.ready, sim->fleet.n + sim->dispatchers.n,
+		(double)(t->sent - progress->sent) / since_s,
+		(double)(t->acked - progress->acked) / since_s, sim_waiting(sim));
+	if (alarms->sent > 0)
+		(void)fprintf(stderr,
+			      "  alarms %" PRIu64 " sent, %" PRIu64
+			      " seen, p50 %.1f ms, p99 %.1f ms",
+			      alarms->sent, alarms->seen,
+			      ms_of(latency_quantile_ns(&alarms->latency, 0.5)),
+			      ms_of(latency_quantile_ns(&alarms->latency, 0.99)));
+	if (sim->peers.ready < sim->fleet.n + sim->dispatchers.n &&
+	    sim->peers.last_problem[0] != '\0')
+		(void)fprintf(stderr, "  (%s)", sim->peers.last_problem);
+	(void)fputs(progress->tty ? "" : "\n", stderr);
+	(void)fflush(stderr);
+}
+
+void
+progress_tell(struct progress *progress, const struct sim *sim, uint64_t now_ns)
+{
+	double since_s = (double)(now_ns - progress->told_ns) / 1e9;
+
+	if (since_s < (progress->tty ? 0.9 : PROGRESS_LOG_EVERY_S - 0.1))
+		return;
+	progress_write(progress, sim, since_s, now_ns);
+	progress->told_ns = now_ns;
+	progress->sent = sim->tally.sent;
+	progress->acked = sim->tally.acked;
+}
+
+void
+progress_end(const struct progress *progress)
+{
+	if (progress->tty)
+		(void)fputs("\n", stderr);
+}
+
+/* ---- The summary ---------------------------------------------------------------------- */
+
+/* Names a goaway's reason as the contract does, in lower case. */
+static void
+goaway_name(int reason, char out[64])
+{
+	const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(
+		&gatehouse__v1__goaway_reason__descriptor, reason);
+	size_t prefix = strlen("GOAWAY_REASON_"), n = 0;
+
+	if (value != NULL && strlen(value->name) > prefix)
+		for (const char *c = value->name + prefix; *c != '\0' && n < 63; c++)
+			out[n++] = (char)(*c >= 'A' && *c <= 'Z' ? *c + 'a' - 'A' : *c);
+	out[n] = '\0';
+}
+
+static json_t *
+summary_goaways(const struct peers *peers)
+{
+	json_t *goaways = json_object();
+
+	for (size_t i = 0; i < ARRAY_LEN(peers->goaways_by_reason); i++) {
+		char name[64];
+
+		if (peers->goaways_by_reason[i] == 0)
+			continue;
+		goaway_name((int)i, name);
+		(void)json_object_set_new(goaways, name,
+					  json_integer((json_int_t)peers->goaways_by_reason[i]));
+	}
+	return goaways;
+}
+
+static json_t *
+summary_latency(const struct latency *latency)
+{
+	return json_pack("{s:I, s:f, s:f, s:f, s:f}", "samples", (json_int_t)latency->n, "p50",
+			 ms_of(latency_quantile_ns(latency, 0.5)), "p90",
+			 ms_of(latency_quantile_ns(latency, 0.9)), "p99",
+			 ms_of(latency_quantile_ns(latency, 0.99)), "max", ms_of(latency->max_ns));
+}
+
+static json_t *
+summary_records(const struct sim *sim)
+{
+	const struct tally *t = &sim->tally;
+
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sent", (json_int_t)t->sent,
+			 "acked", (json_int_t)t->acked, "waiting", (json_int_t)sim_waiting(sim),
+			 "resent", (json_int_t)t->resent, "rejected", (json_int_t)t->rejected,
+			 "resends", (json_int_t)t->resends, "reported_lost",
+			 (json_int_t)t->lost_told);
+}
+
+static json_t *
+summary_alarms(const struct sim *sim)
+{
+	const struct tally *t = &sim->tally;
+
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "sent",
+			 (json_int_t)sim->alarms.sent, "seen", (json_int_t)sim->alarms.seen,
+			 "ahead", (json_int_t)t->ahead, "messages", (json_int_t)t->alarm_messages,
+			 "snapshot_messages", (json_int_t)t->snapshot_messages, "resyncs",
+			 (json_int_t)t->resyncs, "latency_ms",
+			 summary_latency(&sim->alarms.latency));
+}
+
+static void
+summary_json(const struct sim *sim, double duration_s)
+{
+	json_t *root = json_pack(
+		"{s:I, s:I, s:I, s:f, s:b, s:o, s:o, s:{s:I, s:I, s:I}, s:o, s:s}", "controllers",
+		(json_int_t)sim->fleet.n, "consoles", (json_int_t)sim->dispatchers.n, "connected",
+		(json_int_t)sim->peers.ready, "duration_s", duration_s, "drained", sim->drained,
+		"records", summary_records(sim), "alarms", summary_alarms(sim), "connections",
+		"opened", (json_int_t)sim->peers.connects, "lost", (json_int_t)sim->peers.downs,
+		"heartbeats", (json_int_t)sim->tally.heartbeats, "goaways",
+		summary_goaways(&sim->peers), "last_problem", sim->peers.last_problem);
+
+	(void)json_dumpf(root, stdout, JSON_INDENT(2));
+	(void)fputs("\n", stdout);
+	json_decref(root);
+}
+
+static void
+summary_text(const struct sim *sim, double duration_s)
+{
+	const struct tally *t = &sim->tally;
+	const struct latency *latency = &sim->alarms.latency;
+
+	printf("controllers    %zu\nconsoles       %zu\nran for        %.1f s\n", sim->fleet.n,
+	       sim->dispatchers.n, duration_s);
+	printf("records        %" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64
+	       " waiting, %" PRIu64 " rejected, %" PRIu64 " sent again\n",
+	       t->sent, t->acked, sim_waiting(sim), t->rejected, t->resent);
+	printf("connections    %" PRIu64 " opened, %" PRIu64 " lost, %" PRIu64 " goaways\n",
+	       sim->peers.connects, sim->peers.downs, sim->peers.goaways);
+	if (sim->alarms.sent > 0)
+		printf("alarms         %" PRIu64 " sent (%" PRIu64 " ahead), %" PRIu64
+		       " seen; p50 %.1f ms, p99 %.1f ms, longest %.1f ms\n",
+		       sim->alarms.sent, t->ahead, sim->alarms.seen,
+		       ms_of(latency_quantile_ns(latency, 0.5)),
+		       ms_of(latency_quantile_ns(latency, 0.99)), ms_of(latency->max_ns));
+	if (sim->options->drain && !sim->drained)
+		printf("not everything was acknowledged in time\n");
+	if (sim->peers.last_problem[0] != '\0')
+		printf("last problem   %s\n", sim->peers.last_problem);
+}
+
+void
+progress_summary(const struct sim *sim, uint64_t now_ns)
+{
+	uint64_t since = sim->started_ns > 0 ? sim->started_ns : sim->begun_ns;
+	double duration_s = (double)(now_ns - since) / 1e9;
+
+	if (sim->options->json)
+		summary_json(sim, duration_s);
+	else
+		summary_text(sim, duration_s);
+}
