@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * One batch, one transaction.  The cursor's row is moved first: its lock keeps a
+ * second daemon on the same cursor out, and where it isn't found at our
+ * position, nothing of the batch is written.
+ *
+ * A COMMIT whose answer got lost is not asked about here: the session ends, and
+ * the next one reads the cursor.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "store_priv.h"
+
+enum rc
+commit_begin(struct store *s, struct err *err)
+{
+	char *node = xasprintf("%u", s->conf.node);
+	char *begin = xasprintf("%llu", (unsigned long long)s->batch.begin);
+	char *end = xasprintf("%llu", (unsigned long long)s->batch.end);
+	const char *const params[] = {node, s->journal_id, begin, end};
+	PGresult *result = NULL;
+	enum rc rc;
+
+	rc = link_exec(&s->link, "begin", "BEGIN", 0, NULL, NULL, err);
+	if (rc == RC_OK)
+		rc = link_exec(&s->link, "move the cursor",
+			       "UPDATE cursors SET position = $4, updated_at = now()"
+			       " WHERE node_id = $1 AND journal_id = $2 AND position = $3",
+			       4, params, &result, err);
+	if (rc == RC_OK && strcmp(PQcmdTuples(result), "1") != 0)
+		rc = err_fail(err,
+			      "the cursor of node %u is not where this daemon left it: another"
+			      " daemon stores with the same node id and journal",
+			      s->conf.node);
+	PQclear(result);
+	free(node);
+	free(begin);
+	free(end);
+	return rc;
+}
+
+enum rc
+commit_end(struct store *s, struct err *err)
+{
+	PGresult *result;
+	enum rc rc;
+
+	/* from here on the cursor may be found there, whatever we hear of it */
+	if (s->batch.end > s->reached)
+		s->reached = s->batch.end;
+	rc = link_exec(&s->link, "commit", "COMMIT", 0, NULL, &result, err);
+	if (rc != RC_OK)
+		return rc;
+	/* the answer to COMMIT in a failed transaction; none of ours gets here in one */
+	must(strcmp(PQcmdStatus(result), "COMMIT") == 0);
+	PQclear(result);
+	return RC_OK;
+}
+
+static enum rc
+commit_fast(struct store *s, struct store_tally *tally, struct err *err)
+{
+	const struct batch *batch = &s->batch;
+	uint64_t rows, added;
+	enum rc rc = commit_begin(s, err);
+
+	if (rc == RC_OK && batch->counts[BATCH_RECORDS] > 0)
+		rc = copy_records(&s->copy, batch, 0, batch->n, err);
+	if (rc == RC_OK && batch->counts[BATCH_ALARMS] > 0)
+		rc = copy_staged(&s->copy, batch, BATCH_ALARMS, 0, batch->n, &rows, &added, err);
+	if (rc == RC_OK && batch->counts[BATCH_QUARANTINE] > 0)
+		rc = copy_staged(&s->copy, batch, BATCH_QUARANTINE, 0, batch->n, &rows, &added,
+				 err);
+	if (rc == RC_OK)
+		rc = commit_end(s, err);
+	tally->records = batch->counts[BATCH_RECORDS];
+	return rc;
+}
+
+static enum rc
+commit_either(struct store *s, struct store_tally *tally, struct err *err)
+{
+	enum rc rc = RC_INVALID;
+
+	if (!s->expect_duplicates) {
+		rc = commit_fast(s, tally, err);
+		if (rc != RC_INVALID)
+			return rc;
+		log_debug("store", "batch of %zu goes the slow way: %s", s->batch.n, err->msg);
+		rc = link_exec(&s->link, "roll back", "ROLLBACK", 0, NULL, NULL, err);
+		if (rc != RC_OK)
+			return rc;
+	}
+	*tally = (struct store_tally){.slow = true};
+	return slow_commit(s, tally, err);
+}
+
+enum rc
+commit_batch(struct store *s, struct err *err)
+{
+	struct store_tally tally = {0};
+	enum rc rc = commit_either(s, &tally, err);
+
+	if (rc != RC_OK)
+		return rc;
+	/* Replayed and re-sent records come in runs.  Where one run ends, its last batch
+	 * has gone the slow way for nothing, and the next one is fast again. */
+	s->expect_duplicates = tally.duplicates > 0;
+	store_set_cursor(s, s->batch.end);
+	store_count_batch(s, &tally);
+	batch_restart(&s->batch, s->cursor);
+	return RC_OK;
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Parts of a batch into PostgreSQL.
+ *
+ * The temporary tables have the columns and checks of the tables they are for,
+ * but no index: what COPY refuses there, it refuses with the number of the row.
+ * They are empty between statements, and after each transaction.
+ */
+#include "copy.h"
+
+#include <stdlib.h>
+
+#include "rows.h"
+
+/* libpq is given so much at a time: its own buffer stays near this size. */
+enum { COPY_CHUNK_BYTES = 64 * 1024 };
+
+static const char stages_sql[] =
+	"CREATE TEMP TABLE stage_records (LIKE records INCLUDING CONSTRAINTS)"
+	" ON COMMIT DELETE ROWS;"
+	"CREATE TEMP TABLE stage_alarms (LIKE alarm_changes INCLUDING CONSTRAINTS)"
+	" ON COMMIT DELETE ROWS;"
+	"CREATE TEMP TABLE stage_quarantine (LIKE quarantine INCLUDING CONSTRAINTS)"
+	" ON COMMIT DELETE ROWS";
+
+static const char records_sql[] =
+	"COPY records (" ROW_RECORD_COLUMNS ") FROM STDIN (FORMAT binary)";
+
+static const struct {
+	const char *copy_sql;
+	const char *insert_sql;
+} stages[] = {
+	[BATCH_RECORDS] =
+		{
+			"COPY pg_temp.stage_records (" ROW_RECORD_COLUMNS
+			") FROM STDIN (FORMAT binary)",
+			"WITH moved AS (DELETE FROM pg_temp.stage_records RETURNING *)"
+			" INSERT INTO records (" ROW_RECORD_COLUMNS ")"
+			" SELECT " ROW_RECORD_COLUMNS " FROM moved ON CONFLICT DO NOTHING",
+		},
+	/* an alarm's row is that of its last change, also when older ones are replayed */
+	[BATCH_ALARMS] =
+		{
+			"COPY pg_temp.stage_alarms (" ROW_ALARM_COLUMNS
+			") FROM STDIN (FORMAT binary)",
+			"WITH moved AS (DELETE FROM pg_temp.stage_alarms RETURNING *),"
+			" history AS (INSERT INTO alarm_changes (" ROW_ALARM_COLUMNS ")"
+			"  SELECT " ROW_ALARM_COLUMNS " FROM moved ON CONFLICT DO NOTHING)"
+			" INSERT INTO alarms AS a (" ROW_ALARM_COLUMNS ")"
+			" SELECT DISTINCT ON (alarm_id) " ROW_ALARM_COLUMNS " FROM moved"
+			" ORDER BY alarm_id, change DESC"
+			" ON CONFLICT (alarm_id) DO UPDATE SET (" ROW_ALARM_COLUMNS ")"
+			" = (SELECT " ROW_ALARM_COLUMNS " FROM (SELECT excluded.*) AS last)"
+			" WHERE a.change < excluded.change",
+		},
+	[BATCH_QUARANTINE] =
+		{
+			"COPY pg_temp.stage_quarantine (" ROW_QUARANTINE_COLUMNS
+			") FROM STDIN (FORMAT binary)",
+			"WITH moved AS (DELETE FROM pg_temp.stage_quarantine RETURNING *)"
+			" INSERT INTO quarantine (" ROW_QUARANTINE_COLUMNS ")"
+			" SELECT " ROW_QUARANTINE_COLUMNS " FROM moved ON CONFLICT DO NOTHING",
+		},
+};
+
+void
+copy_init(struct copy *copy, struct link *link, uint32_t node)
+{
+	*copy = (struct copy){.link = link, .node = node};
+	copy->chunk = xcalloc(1, COPY_CHUNK_BYTES + ROW_BYTES_MAX);
+}
+
+void
+copy_fini(struct copy *copy)
+{
+	free(copy->chunk);
+	copy->chunk = NULL;
+}
+
+enum rc
+copy_make_stages(struct copy *copy, struct err *err)
+{
+	return link_exec(copy->link, "make temporary tables", stages_sql, 0, NULL, NULL, err);
+}
+
+/* ---- Rows of entries ------------------------------------------------------- */
+
+/* The identity that a refused entry is kept under.  Only a record has one that no
+ * other entry can have. */
+static bool
+copy_find_identity(const struct batch *batch, const struct batch_entry *entry,
+		   struct record *record)
+{
+	const uint8_t *body = batch_body(batch, entry);
+	enum batch_table table;
+	struct err ignored;
+
+	return entry->type == ENTRY_RECORD &&
+	       batch_check(entry->type, body, entry->len, &table, &ignored) == RC_OK &&
+	       record_decode(body, entry->len, record, &ignored) == RC_OK;
+}
+
+static uint8_t *
+copy_put_refusal(const struct copy *copy, uint8_t *out, const struct batch *batch,
+		 const struct batch_entry *entry, const char *reason)
+{
+	const struct row_place place = {.node = copy->node, .position = entry->position};
+	struct record record;
+	bool known = copy_find_identity(batch, entry, &record);
+
+	return row_put_refusal(out, &place, known ? &record : NULL, reason,
+			       batch_body(batch, entry), entry->len);
+}
+
+/* What batch_check() let through decodes: it did so before, from the same bytes. */
+static uint8_t *
+copy_put_entry(const struct copy *copy, uint8_t *out, const struct batch *batch,
+	       const struct batch_entry *entry)
+{
+	const struct row_place place = {.node = copy->node, .position = entry->position};
+	const uint8_t *body = batch_body(batch, entry);
+	enum batch_table table;
+	struct alarm_change change;
+	struct quarantine q;
+	struct record record;
+	struct err err;
+
+	if (entry->refused) {
+		must(batch_check(entry->type, body, entry->len, &table, &err) == RC_INVALID);
+		return copy_put_refusal(copy, out, batch, entry, err.msg);
+	}
+	switch ((enum batch_table)entry->table) {
+	case BATCH_RECORDS:
+		must(record_decode(body, entry->len, &record, &err) == RC_OK);
+		return row_put_record(out, &place, &record);
+	case BATCH_ALARMS:
+		must(alarm_change_decode(body, entry->len, &change, &err) == RC_OK);
+		return row_put_alarm(out, &change);
+	case BATCH_QUARANTINE:
+		must(quarantine_decode(body, entry->len, &q, &err) == RC_OK);
+		return row_put_quarantine(out, &place, &q);
+	case BATCH_TABLES:
+		break;
+	}
+	must_failed("table of an entry", __FILE__, __LINE__);
+}
+
+/* ---- COPY ------------------------------------------------------------------ */
+
+static enum rc
+copy_begin(struct copy *copy, const char *sql, struct err *err)
+{
+	copy->used = (size_t)(rows_put_header(copy->chunk) - copy->chunk);
+	return link_copy_begin(copy->link, sql, err);
+}
+
+static enum rc
+copy_flush(struct copy *copy, struct err *err)
+{
+	size_t n = copy->used;
+
+	copy->used = 0;
+	return link_copy_put(copy->link, copy->chunk, n, err);
+}
+
+static enum rc
+copy_end(struct copy *copy, uint64_t *rows, struct err *err)
+{
+	copy->used = (size_t)(rows_put_trailer(copy->chunk + copy->used) - copy->chunk);
+
+	enum rc rc = copy_flush(copy, err);
+
+	return rc == RC_OK ? link_copy_end(copy->link, rows, err) : rc;
+}
+
+static enum rc
+copy_range(struct copy *copy, const char *sql, const struct batch *batch, enum batch_table table,
+	   size_t from, size_t to, uint64_t *rows, struct err *err)
+{
+	enum rc rc = copy_begin(copy, sql, err);
+
+	for (size_t i = from; i < to && rc == RC_OK; i++) {
+		const struct batch_entry *entry = &batch->entries[i];
+
+		if (entry->table != table)
+			continue;
+		copy->used = (size_t)(copy_put_entry(copy, copy->chunk + copy->used, batch, entry) -
+				      copy->chunk);
+		if (copy->used >= COPY_CHUNK_BYTES)
+			rc = copy_flush(copy, err);
+	}
+	return rc == RC_OK ? copy_end(copy, rows, err) : rc;
+}
+
+static enum rc
+copy_insert_staged(struct copy *copy, enum batch_table table, uint64_t *added, struct err *err)
+{
+	PGresult *result;
+	enum rc rc = link_exec(copy->link, "store rows", stages[table].insert_sql, 0, NULL, &result,
+			       err);
+
+	if (rc != RC_OK)
+		return rc;
+	*added = strtoull(PQcmdTuples(result), NULL, 10);
+	PQclear(result);
+	return RC_OK;
+}
+
+enum rc
+copy_records(struct copy *copy, const struct batch *batch, size_t from, size_t to, struct err *err)
+{
+	uint64_t rows;
+
+	return copy_range(copy, records_sql, batch, BATCH_RECORDS, from, to, &rows, err);
+}
+
+enum rc
+copy_staged(struct copy *copy, const struct batch *batch, enum batch_table table, size_t from,
+	    size_t to, uint64_t *rows, uint64_t *added, struct err *err)
+{
+	enum rc rc = copy_range(copy, stages[table].copy_sql, batch, table, from, to, rows, err);
+
+	return rc == RC_OK ? copy_insert_staged(copy, table, added, err) : rc;
+}
+
+enum rc
+copy_refusal(struct copy *copy, const struct batch *batch, const struct batch_entry *entry,
+	     const char *reason, struct err *err)
+{
+	uint64_t rows, added;
+	enum rc rc = copy_begin(copy, stages[BATCH_QUARANTINE].copy_sql, err);
+
+	if (rc != RC_OK)
+		return rc;
+	copy->used =
+		(size_t)(copy_put_refusal(copy, copy->chunk + copy->used, batch, entry, reason) -
+			 copy->chunk);
+	rc = copy_end(copy, &rows, err);
+	return rc == RC_OK ? copy_insert_staged(copy, BATCH_QUARANTINE, &added, err) : rc;
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Loads the register from PostgreSQL, all tables as of one moment, and hands it
+ * on.  Whether it makes sense is decided by reg_build().
+ *
+ * A mistake in the register is the operator's to mend; until then the copy before
+ * it goes on working, and records go on being stored.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "store_priv.h"
+
+static uint32_t
+load_id(const PGresult *rows, int row, int column)
+{
+	return (uint32_t)strtoul(PQgetvalue(rows, row, column), NULL, 10);
+}
+
+static bool
+load_bool(const PGresult *rows, int row, int column)
+{
+	return PQgetvalue(rows, row, column)[0] == 't';
+}
+
+static void
+load_station(struct reg_builder *b, const PGresult *rows, int i)
+{
+	reg_add_station(b, load_id(rows, i, 0), PQgetvalue(rows, i, 1), PQgetvalue(rows, i, 2));
+}
+
+/* Null reads as an empty text, and that as 0: "none" in the register. */
+static void
+load_area(struct reg_builder *b, const PGresult *rows, int i)
+{
+	reg_add_area(b, load_id(rows, i, 0), load_id(rows, i, 1), load_id(rows, i, 2),
+		     PQgetvalue(rows, i, 3), PQgetvalue(rows, i, 4));
+}
+
+static void
+load_site(struct reg_builder *b, const PGresult *rows, int i)
+{
+	reg_add_site(b, load_id(rows, i, 0), load_id(rows, i, 1), PQgetvalue(rows, i, 2),
+		     PQgetvalue(rows, i, 3), PQgetvalue(rows, i, 4));
+}
+
+static void
+load_controller(struct reg_builder *b, const PGresult *rows, int i)
+{
+	reg_add_controller(b, load_id(rows, i, 0), load_id(rows, i, 1), PQgetvalue(rows, i, 2),
+			   load_bool(rows, i, 3));
+}
+
+static void
+load_door(struct reg_builder *b, const PGresult *rows, int i)
+{
+	reg_add_door(b, load_id(rows, i, 0), load_id(rows, i, 1), load_id(rows, i, 2),
+		     load_id(rows, i, 3), PQgetvalue(rows, i, 4), PQgetvalue(rows, i, 5),
+		     PQgetvalue(rows, i, 6));
+}
+
+static void
+load_console(struct reg_builder *b, const PGresult *rows, int i)
+{
+	reg_add_console(b, load_id(rows, i, 0), load_id(rows, i, 1), PQgetvalue(rows, i, 2),
+			load_bool(rows, i, 3));
+}
+
+static const struct {
+	const char *sql;
+	void (*add)(struct reg_builder *b, const PGresult *rows, int row);
+} load_tables[] = {
+	{"SELECT station_id, code, name FROM stations", load_station},
+	{"SELECT area_id, parent_id, station_id, code, name FROM areas", load_area},
+	{"SELECT site_id, area_id, code, name, address FROM sites", load_site},
+	{"SELECT controller_id, site_id, name, enabled FROM controllers", load_controller},
+	{"SELECT door_id, site_id, controller_id, number, code, name, address FROM doors",
+	 load_door},
+	{"SELECT console_id, station_id, name, enabled FROM consoles", load_console},
+};
+
+static enum rc
+load_rows(struct store *s, struct reg_builder *builder, struct err *err)
+{
+	static const char begin_sql[] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+	enum rc rc = link_exec(&s->link, "load the register", begin_sql, 0, NULL, NULL, err);
+
+	for (size_t t = 0; t < ARRAY_LEN(load_tables) && rc == RC_OK; t++) {
+		PGresult *rows;
+
+		rc = link_exec(&s->link, "load the register", load_tables[t].sql, 0, NULL, &rows,
+			       err);
+		if (rc != RC_OK)
+			break;
+		for (int i = 0; i < PQntuples(rows); i++)
+			load_tables[t].add(builder, rows, i);
+		PQclear(rows);
+	}
+	if (rc == RC_OK)
+		rc = link_exec(&s->link, "load the register", "COMMIT", 0, NULL, NULL, err);
+	return rc == RC_OK ? RC_OK : RC_FAIL;
+}
+
+enum rc
+load_register(struct store *s, struct err *err)
+{
+	struct reg_builder *builder = reg_builder_new();
+	int64_t as_of_us = clock_wall_us();
+	struct reg *reg = NULL;
+	enum rc rc = load_rows(s, builder, err);
+
+	if (rc != RC_OK) {
+		reg_builder_free(&builder);
+		return rc;
+	}
+	if (reg_build(&builder, as_of_us, &reg, err) != RC_OK) {
+		log_error("store",
+			  "the register in the database makes no sense: %s;"
+			  " the one before it stays",
+			  err->msg);
+		return RC_OK;
+	}
+	store_count_register_load(s);
+	s->hooks.on_register(s->hooks.arg, reg);
+	return RC_OK;
+}

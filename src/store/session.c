@@ -1,0 +1,256 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The life of one connection: what must be true before the first row is stored,
+ * then the loop.
+ *
+ * The cursor decides where to go on, not what this process remembers.  After a
+ * commit in doubt it tells how that ended; after a failover to a standby that
+ * lost commits it lies further back, and the journal replays what is missing.
+ *
+ * Any failure ends the session; store.c waits and opens the next.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "store/admin.h"
+#include "store_priv.h"
+
+#define REGISTER_CHANNEL "gatehouse_register"
+
+/* ---- Opening --------------------------------------------------------------- */
+
+/*
+ * The server gives a statement up when we do, and a transaction whose client has
+ * vanished: otherwise what we left behind would hold the cursor's row.
+ */
+static enum rc
+session_set_up(struct store *s, struct err *err)
+{
+	unsigned long long limit_ms = s->link_conf.statement_timeout_ms;
+	char *sql = xasprintf("SET search_path = gatehouse, pg_temp; SET timezone = 'UTC';"
+			      " SET statement_timeout = %llu;"
+			      " SET idle_in_transaction_session_timeout = %llu;"
+			      " LISTEN " REGISTER_CHANNEL,
+			      limit_ms, limit_ms);
+	enum rc rc = link_exec(&s->link, "set up the session", sql, 0, NULL, NULL, err);
+
+	free(sql);
+	return rc;
+}
+
+static enum rc
+session_ask_number(struct store *s, const char *what, const char *sql, int n_params,
+		   const char *const *params, uint64_t *number, struct err *err)
+{
+	PGresult *result;
+	enum rc rc = link_exec(&s->link, what, sql, n_params, params, &result, err);
+
+	if (rc != RC_OK)
+		return rc;
+	if (PQntuples(result) == 1)
+		*number = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
+	else
+		rc = err_fail(err, "could not %s: no row", what);
+	PQclear(result);
+	return rc;
+}
+
+static enum rc
+session_check_schema(struct store *s, struct err *err)
+{
+	uint64_t version = 0, newest = (uint64_t)migrate_newest();
+	enum rc rc;
+
+	rc = session_ask_number(s, "find the schema",
+				"SELECT (to_regclass('gatehouse.schema_version') IS NOT NULL)"
+				"::integer",
+				0, NULL, &version, err);
+	if (rc == RC_OK && version > 0)
+		rc = session_ask_number(s, "find the version of the schema",
+					"SELECT coalesce(max(version), 0) FROM schema_version", 0,
+					NULL, &version, err);
+	if (rc != RC_OK || version == newest)
+		return rc;
+	s->down_state = STORE_WRONG_SCHEMA;
+	return err_fail(err, "the database has version %llu, this program needs %llu: %s",
+			(unsigned long long)version, (unsigned long long)newest,
+			version < newest ? "gatehousectl migrate brings it up"
+					 : "a newer gatehoused belongs to it");
+}
+
+/* A new journal gets a new row; what older journals' rows say stays. */
+static enum rc
+session_read_cursor(struct store *s, uint64_t *position, struct err *err)
+{
+	char *node = xasprintf("%u", s->conf.node);
+	char *first = xasprintf("%llu", (unsigned long long)journal_first(s->journal));
+	const char *const params[] = {node, s->journal_id, first};
+	enum rc rc;
+
+	rc = link_exec(&s->link, "begin a cursor",
+		       "INSERT INTO cursors (node_id, journal_id, position) VALUES ($1, $2, $3)"
+		       " ON CONFLICT DO NOTHING",
+		       3, params, NULL, err);
+	if (rc == RC_OK)
+		rc = session_ask_number(s, "read the cursor",
+					"SELECT position FROM cursors"
+					" WHERE node_id = $1 AND journal_id = $2",
+					2, params, position, err);
+	free(node);
+	free(first);
+	return rc;
+}
+
+/* Entries that PostgreSQL lacks are no longer in the journal: there is nothing to
+ * be done but to say so, and to go on with those that are. */
+static enum rc
+session_skip_lost(struct store *s, uint64_t position, struct err *err)
+{
+	uint64_t first = journal_first(s->journal);
+	enum rc rc;
+
+	log_error("store",
+		  "records between positions %llu and %llu were lost to retention: the"
+		  " database has them not, and the journal no more",
+		  (unsigned long long)position, (unsigned long long)first);
+	batch_restart(&s->batch, position);
+	s->batch.end = first;
+	rc = commit_begin(s, err);
+	return rc == RC_OK ? commit_end(s, err) : rc;
+}
+
+static enum rc
+session_find_place(struct store *s, struct err *err)
+{
+	uint64_t position = 0, durable = journal_durable(s->journal);
+	enum rc rc = session_read_cursor(s, &position, err);
+
+	if (rc != RC_OK)
+		return rc;
+	if (position > durable)
+		return err_fail(err,
+				"the database has stored this journal up to position %llu, but it"
+				" ends at %llu: was an older copy of it restored?",
+				(unsigned long long)position, (unsigned long long)durable);
+	if (position > s->reached)
+		return err_fail(err,
+				"the cursor of node %u is at %llu, this daemon came to %llu only:"
+				" another daemon stores with the same node id and journal",
+				s->conf.node, (unsigned long long)position,
+				(unsigned long long)s->reached);
+	if (s->reached == UINT64_MAX)
+		s->reached = position;
+	if (position < journal_first(s->journal)) {
+		rc = session_skip_lost(s, position, err);
+		if (rc != RC_OK)
+			return rc;
+		position = journal_first(s->journal);
+	}
+	if (position < s->cursor)
+		log_warning("store",
+			    "the database went back from position %llu to %llu; storing"
+			    " again what is missing",
+			    (unsigned long long)s->cursor, (unsigned long long)position);
+	rc = journal_reader_new(&s->reader, s->journal, position, err);
+	if (rc != RC_OK)
+		return rc;
+	store_set_cursor(s, position);
+	batch_restart(&s->batch, position);
+	return RC_OK;
+}
+
+enum rc
+session_open(struct store *s, struct err *err)
+{
+	enum rc rc;
+
+	s->down_state = STORE_DOWN;
+	rc = link_open(&s->link, err);
+	if (rc == RC_OK)
+		rc = session_set_up(s, err);
+	if (rc == RC_OK)
+		rc = session_check_schema(s, err);
+	if (rc == RC_OK)
+		rc = copy_make_stages(&s->copy, err);
+	if (rc == RC_OK)
+		rc = session_find_place(s, err);
+	if (rc == RC_OK)
+		rc = partitions_make(s, err);
+	if (rc == RC_OK)
+		rc = load_register(s, err);
+	return rc;
+}
+
+void
+session_close(struct store *s)
+{
+	link_close(&s->link);
+	journal_reader_free(&s->reader);
+	batch_restart(&s->batch, s->cursor);
+}
+
+/* ---- The loop -------------------------------------------------------------- */
+
+static enum rc
+session_do_chores(struct store *s, struct err *err)
+{
+	bool changed = link_was_notified(&s->link, REGISTER_CHANNEL);
+	enum rc rc = RC_OK;
+
+	/* asked for by another thread, or by PostgreSQL */
+	if (atomic_exchange(&s->reload, false) || changed)
+		rc = load_register(s, err);
+	if (rc == RC_OK && clock_mono_ms() >= s->partitions_at_ms)
+		rc = partitions_make(s, err);
+	return rc;
+}
+
+/* Reads what there is.  What was read before a failure is stored before it counts. */
+static enum rc
+session_gather(struct store *s, bool *due, struct err *err)
+{
+	bool begins = !batch_has_moved(&s->batch);
+	enum rc rc = batch_fill(&s->batch, s->reader, err);
+	bool moved = batch_has_moved(&s->batch);
+
+	if (begins && moved)
+		s->gather_until_ms = clock_mono_ms() + s->conf.batch_wait_ms;
+	*due = moved &&
+	       (rc != RC_AGAIN || store_is_stopping(s) || clock_mono_ms() >= s->gather_until_ms);
+	return moved || rc == RC_AGAIN ? RC_OK : rc;
+}
+
+static enum rc
+session_sleep(struct store *s, struct err *err)
+{
+	uint64_t now_ms = clock_mono_ms(), until_ms = s->partitions_at_ms;
+
+	if (batch_has_moved(&s->batch) && s->gather_until_ms < until_ms)
+		until_ms = s->gather_until_ms;
+	return link_idle(&s->link, until_ms > now_ms ? until_ms - now_ms : 0, err);
+}
+
+/* Each turn looks at everything, so that a bell rung in between is never lost: it
+ * keeps ringing until the next sleep, which it ends. */
+enum rc
+session_run(struct store *s, struct err *err)
+{
+	for (;;) {
+		bool due;
+		enum rc rc = session_do_chores(s, err);
+
+		if (rc == RC_OK)
+			rc = session_gather(s, &due, err);
+		if (rc != RC_OK)
+			return rc;
+		if (due)
+			rc = commit_batch(s, err);
+		else if (store_is_stopping(s) && !batch_has_moved(&s->batch))
+			return RC_EOF;
+		else
+			rc = session_sleep(s, err);
+		if (rc != RC_OK)
+			return rc;
+	}
+}
