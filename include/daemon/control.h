@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The operator's socket: one JSON object per line in, one or more out.
+ *
+ *	{"verb":"status"}           everything that status.c knows
+ *	{"verb":"reload"}           load the register again
+ *	{"verb":"tail","from":N}    alarms as they change, until the socket is closed
+ *
+ * Who may open the socket may see all alarms; nothing here changes any.
+ *
+ * Owner: the main thread.
+ */
+#ifndef GATEHOUSE_DAEMON_CONTROL_H
+#define GATEHOUSE_DAEMON_CONTROL_H
+
+#include <jansson.h>
+
+#include "base/loop.h"
+#include "desk/hub.h"
+
+struct control_hooks {
+	json_t *(*status)(void *arg); /* a new object */
+	void (*reload)(void *arg);
+	void *arg;
+};
+
+struct control;
+
+enum rc control_new(struct control **control, struct loop *loop, const char *path,
+		    const struct control_hooks *hooks, struct mailbox *hub,
+		    struct err *err) MUST_CHECK;
+/* HUB_MAIL_DELIVERY: takes it. */
+void control_deliver(struct control *control, struct hub_delivery *delivery);
+/* Closes everybody and removes the socket. */
+void control_free(struct control **control);
+
+#endif

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The checkpoint file; see the header for its form and what it is good for. */
+#include "daemon/checkpoint.h"
+
+#include <errno.h>
+#include <isa-l.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/fs.h"
+
+#define CHECKPOINT_MAGIC "GHCHKPT1"
+enum {
+	CHECKPOINT_HEADER = 8 + JOURNAL_ID_BYTES + 4 + 8 + 8 + 8,
+	CHECKPOINT_MAX_BYTES = 512 * 1024 * 1024,
+};
+
+/* ISA-L's crc32_iscsi is CRC32C without the complements at both ends. */
+static uint32_t
+checkpoint_crc(const uint8_t *bytes, size_t n)
+{
+	union {
+		const uint8_t *read;
+		unsigned char *passed; /* it only reads */
+	} u = {.read = bytes};
+
+	return ~crc32_iscsi(u.passed, (int)n, ~0u);
+}
+
+enum rc
+checkpoint_make(const struct checkpoint_key *key, uint64_t position,
+		const struct positions *positions, const struct desk *desk, struct buf *out)
+{
+	uint8_t *header, crc[4];
+	size_t fleet_len, begin = buf_len(out);
+
+	header = buf_reserve(out, CHECKPOINT_HEADER);
+	if (header == NULL)
+		return RC_AGAIN;
+	buf_added(out, CHECKPOINT_HEADER);
+	if (positions_save(positions, out) != RC_OK)
+		return RC_AGAIN;
+	fleet_len = buf_len(out) - begin - CHECKPOINT_HEADER;
+	if (desk_save(desk, out) != RC_OK)
+		return RC_AGAIN;
+	header = buf_front(out) + begin; /* it may have moved */
+	memcpy(header, CHECKPOINT_MAGIC, 8);
+	memcpy(header + 8, key->journal_id, JOURNAL_ID_BYTES);
+	header = le_put32(header + 8 + JOURNAL_ID_BYTES, key->node);
+	header = le_put64(header, position);
+	header = le_put64(header, fleet_len);
+	(void)le_put64(header, buf_len(out) - begin - CHECKPOINT_HEADER - fleet_len);
+	(void)le_put32(crc, checkpoint_crc(buf_front(out) + begin, buf_len(out) - begin));
+	return buf_append(out, crc, sizeof(crc));
+}
+
+enum rc
+checkpoint_write(const char *dir, const struct buf *bytes, struct err *err)
+{
+	return fs_replace_file(dir, "checkpoint", buf_front(bytes), buf_len(bytes), err);
+}
+
+static enum rc
+checkpoint_parse(const uint8_t *bytes, size_t n, const struct checkpoint_key *key,
+		 uint64_t *position, struct positions *positions, struct desk *desk,
+		 struct err *err)
+{
+	const uint8_t *at = bytes + 8 + JOURNAL_ID_BYTES;
+	uint64_t fleet_len, desk_len;
+	enum rc rc;
+
+	if (n < CHECKPOINT_HEADER + 4 || memcmp(bytes, CHECKPOINT_MAGIC, 8) != 0 ||
+	    checkpoint_crc(bytes, n - 4) != le_get32(bytes + n - 4))
+		return err_invalid(err, "it is damaged");
+	if (memcmp(bytes + 8, key->journal_id, JOURNAL_ID_BYTES) != 0 || le_get32(at) != key->node)
+		return err_invalid(err, "it belongs to another journal");
+	*position = le_get64(at + 4);
+	fleet_len = le_get64(at + 12);
+	desk_len = le_get64(at + 20);
+	n -= CHECKPOINT_HEADER + 4;
+	if (fleet_len > n || desk_len != n - fleet_len)
+		return err_invalid(err, "its parts have impossible lengths");
+	rc = positions_load(positions, bytes + CHECKPOINT_HEADER, fleet_len, err);
+	if (rc != RC_OK)
+		return rc;
+	return desk_load(desk, bytes + CHECKPOINT_HEADER + fleet_len, desk_len, err);
+}
+
+enum rc
+checkpoint_read(const char *dir, const struct checkpoint_key *key, uint64_t *position,
+		struct positions *positions, struct desk *desk, struct err *err)
+{
+	char *path = xasprintf("%s/checkpoint", dir);
+	uint8_t *bytes = NULL;
+	size_t n = 0;
+	enum rc rc = fs_read_file(path, CHECKPOINT_MAX_BYTES, &bytes, &n, err);
+
+	if (rc == RC_FAIL && err->sys == ENOENT)
+		rc = RC_EOF;
+	else if (rc == RC_OK)
+		rc = checkpoint_parse(bytes, n, key, position, positions, desk, err);
+	free(bytes);
+	free(path);
+	return rc;
+}

@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The follower's thread.  Invariants: entries are applied in order, each once; the
+ * hold never passes the position of a checkpoint that is durable.
+ *
+ * A change of an alarm goes to the consoles first and into the journal second.  A
+ * crash between the two costs nothing: replay makes the same change again, under
+ * the same number, and the store takes each number once.
+ */
+#include "daemon/follower.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "daemon/checkpoint.h"
+#include "daemon/worker.h"
+
+enum {
+	FOLLOWER_GROUPS = 4,
+	FOLLOWER_GROUP_BYTES = 256 * 1024,
+	FOLLOWER_ENTRIES_PER_TURN = 4096, /* then messages and consoles get their turn */
+	FOLLOWER_TICK_MS = 500,
+	CHECKPOINT_LIMIT = 512 * 1024 * 1024,
+};
+
+/* A checkpoint on its way to the disk: a thread of its own, so that no alarm waits
+ * for it.  Owner of `bytes` while `busy`: that thread. */
+struct checkpointer {
+	pthread_t thread;
+	struct mailbox box; /* rung: there is one to write, or the end */
+	struct buf bytes;
+	uint64_t position; /* that `bytes` stand for */
+	_Atomic bool busy; /* set by the follower, cleared by the thread */
+	_Atomic bool stop;
+	const char *dir;
+	struct journal *journal;
+	unsigned hold;
+};
+
+/* Owner: its own thread, but for the counters. */
+struct follower {
+	struct follower_conf conf;
+	struct checkpoint_key key;
+	struct journal *journal;
+	struct journal_reader *reader;
+	struct positions *positions;
+	struct desk *desk;
+	struct hub *hub;
+	struct loop *loop;
+	struct group *free_groups[FOLLOWER_GROUPS], *group;
+	unsigned n_free;
+	uint64_t journaled; /* changes before this number of the desk's ring are in the journal */
+	uint64_t saved_position;
+	uint64_t next_save_ms;
+	struct checkpointer saver;
+	pthread_t thread;
+	bool started, stopping;
+	struct follower_counters counters;
+};
+
+/* ---- Applying -------------------------------------------------------------------------- */
+
+static void
+follower_apply_record(struct follower *follower, const struct journal_entry *entry, bool ahead)
+{
+	struct record record;
+	struct err err;
+
+	if (record_decode(entry->body, entry->len, &record, &err) != RC_OK) {
+		log_error("follower", "entry at %lu is not a record: %s",
+			  (unsigned long)entry->position, err.msg);
+		return;
+	}
+	if (!ahead)
+		positions_apply_record(follower->positions, &record);
+	if ((entry->flags & ENTRY_FLAG_DESK) != 0 &&
+	    desk_apply(follower->desk, &record, ahead, entry->position,
+		       journal_durable_us(follower->journal)) != NULL)
+		counter_add(&follower->counters.changes, 1);
+}
+
+static void
+follower_apply(struct follower *follower, const struct journal_entry *entry)
+{
+	struct quarantine q;
+	struct err err;
+
+	switch (entry->type) {
+	case ENTRY_RECORD:
+		follower_apply_record(follower, entry, false);
+		break;
+	case ENTRY_AHEAD:
+		follower_apply_record(follower, entry, true);
+		break;
+	case ENTRY_QUARANTINE:
+		if (quarantine_decode(entry->body, entry->len, &q, &err) == RC_OK)
+			positions_apply_quarantine(follower->positions, &q);
+		break;
+	default:
+		break; /* our own changes, and what later versions write */
+	}
+	counter_add(&follower->counters.entries, 1);
+}
+
+/* RC_OK: the budget ended; RC_AGAIN: all that is durable was read. */
+static enum rc
+follower_read(struct follower *follower, uint64_t budget, struct err *err)
+{
+	struct journal_entry entry;
+	enum rc rc = RC_OK;
+
+	while (budget-- > 0 && (rc = journal_read(follower->reader, &entry, err)) == RC_OK)
+		follower_apply(follower, &entry);
+	counter_set(&follower->counters.position, journal_reader_position(follower->reader));
+	counter_set(&follower->counters.alarms_open, desk_open_count(follower->desk));
+	return rc;
+}
+
+/* ---- Changes into the journal -------------------------------------------------------------- */
+
+static void
+follower_post(struct follower *follower)
+{
+	if (follower->group == NULL || follower->group->entries == 0)
+		return;
+	journal_post(follower->journal, follower->group);
+	follower->group = NULL;
+}
+
+static uint8_t *
+follower_room(struct follower *follower, size_t len)
+{
+	for (;;) {
+		uint8_t *body;
+
+		if (follower->group == NULL) {
+			if (follower->n_free == 0)
+				return NULL;
+			follower->group = follower->free_groups[--follower->n_free];
+			group_clear(follower->group);
+		}
+		body = group_add(follower->group, ENTRY_ALARM, 0, len);
+		if (body != NULL)
+			return body;
+		follower_post(follower);
+	}
+}
+
+/* Journals the changes that are not there yet.  False: no group is free; then the
+ * follower reads on only when one came back. */
+static bool
+follower_journal_changes(struct follower *follower)
+{
+	/* what left the ring was journaled: reading stops when no group is free */
+	if (follower->journaled < desk_oldest(follower->desk))
+		follower->journaled = desk_oldest(follower->desk);
+	for (; follower->journaled < desk_next(follower->desk); follower->journaled++) {
+		const struct alarm_change *change =
+			desk_change(follower->desk, follower->journaled);
+		uint8_t *body = follower_room(follower, alarm_change_encoded_len(change));
+
+		if (body == NULL)
+			return false;
+		(void)alarm_change_encode(change, body);
+	}
+	follower_post(follower);
+	return true;
+}
+
+/* ---- Checkpoint ------------------------------------------------------------------------------ */
+
+static void
+checkpointer_write(struct checkpointer *saver)
+{
+	struct err err;
+
+	if (checkpoint_write(saver->dir, &saver->bytes, &err) == RC_OK)
+		journal_hold_set(saver->journal, saver->hold, saver->position);
+	else
+		log_error("follower", "checkpoint not saved: %s", err.msg);
+	buf_fini(&saver->bytes);
+}
+
+static void *
+checkpointer_run(void *arg)
+{
+	struct checkpointer *saver = arg;
+
+	for (;;) {
+		(void)mailbox_wait(&saver->box, -1);
+		(void)mailbox_take_all(&saver->box);
+		if (atomic_load_explicit(&saver->busy, memory_order_acquire)) {
+			checkpointer_write(saver);
+			atomic_store_explicit(&saver->busy, false, memory_order_release);
+		}
+		if (atomic_load_explicit(&saver->stop, memory_order_acquire))
+			return NULL;
+	}
+}
+
+/* Valid as soon as the changes so far are in the journal: they are not made again
+ * behind this position. */
+static bool
+follower_save(struct follower *follower)
+{
+	struct checkpointer *saver = &follower->saver;
+
+	if (atomic_load_explicit(&saver->busy, memory_order_acquire) ||
+	    follower->journaled != desk_next(follower->desk) || follower->n_free != FOLLOWER_GROUPS)
+		return false;
+	saver->position = journal_reader_position(follower->reader);
+	if (saver->position == follower->saved_position)
+		return true;
+	if (checkpoint_make(&follower->key, saver->position, follower->positions, follower->desk,
+			    &saver->bytes) != RC_OK) {
+		log_error("follower", "checkpoint not saved: larger than %d MiB",
+			  CHECKPOINT_LIMIT >> 20);
+		buf_fini(&saver->bytes);
+		return true;
+	}
+	follower->saved_position = saver->position;
+	atomic_store_explicit(&saver->busy, true, memory_order_release);
+	mailbox_ring(&saver->box);
+	return true;
+}
+
+static void
+follower_save_when_due(struct follower *follower)
+{
+	uint64_t now = clock_mono_ms();
+
+	if (now >= follower->next_save_ms && follower_save(follower))
+		follower->next_save_ms = now + follower->conf.checkpoint_ms;
+}
+
+/* ---- The loop's hooks --------------------------------------------------------------------------
+ */
+
+static void
+follower_mail_cb(void *arg, struct mail *mail)
+{
+	struct follower *follower = arg;
+	struct worker_register *reg;
+
+	switch (mail->kind) {
+	case FOLLOWER_MAIL_GROUP:
+		follower->free_groups[follower->n_free++] = CONTAINER_OF(mail, struct group, mail);
+		break;
+	case FOLLOWER_MAIL_REGISTER:
+		reg = CONTAINER_OF(mail, struct worker_register, mail);
+		hub_set_register(follower->hub, reg->reg);
+		free(reg);
+		break;
+	case FOLLOWER_MAIL_STOP:
+		follower->stopping = true;
+		free(mail);
+		break;
+	default:
+		hub_mail(follower->hub, mail);
+	}
+}
+
+/* Saves once more when everything is read and journaled; then the thread ends. */
+static void
+follower_finish(struct follower *follower)
+{
+	if (follower->n_free == FOLLOWER_GROUPS && follower_save(follower))
+		loop_stop(follower->loop);
+	else
+		loop_again(follower->loop);
+}
+
+static void
+follower_turn_cb(void *arg)
+{
+	struct follower *follower = arg;
+	struct err err;
+	enum rc rc = RC_AGAIN;
+
+	if (follower_journal_changes(follower)) {
+		rc = follower_read(follower, FOLLOWER_ENTRIES_PER_TURN, &err);
+		if (rc != RC_OK && rc != RC_AGAIN)
+			fatal("the journal can't be read back: %s", err.msg);
+	}
+	hub_pump(follower->hub);
+	(void)follower_journal_changes(follower);
+	follower_save_when_due(follower);
+	if (rc == RC_OK)
+		loop_again(follower->loop);
+	else if (follower->stopping)
+		follower_finish(follower);
+}
+
+static void
+follower_tick(void *arg)
+{
+	struct follower *follower = arg;
+
+	counter_add(&follower->counters.ticks, 1);
+}
+
+static void *
+follower_run(void *arg)
+{
+	struct follower *follower = arg;
+
+	loop_run(follower->loop);
+	return NULL;
+}
+
+/* ---- Beginning: checkpoint, replay
+ * ---------------------------------------------------------------- */
+
+static void
+follower_new_tables(struct follower *follower)
+{
+	positions_free(&follower->positions);
+	desk_free(&follower->desk);
+	follower->positions = positions_new();
+	follower->desk = desk_new(&follower->conf.desk);
+}
+
+static uint64_t
+follower_load_checkpoint(struct follower *follower)
+{
+	uint64_t first = journal_first(follower->journal), position = first;
+	struct err err;
+	enum rc rc;
+
+	follower_new_tables(follower);
+	rc = checkpoint_read(follower->conf.state_dir, &follower->key, &position,
+			     follower->positions, follower->desk, &err);
+	if (rc == RC_OK && position >= first && position <= journal_durable(follower->journal))
+		return position;
+	if (rc == RC_OK) {
+		/* What it knows was acknowledged; better than nothing, though the journal
+		 * no longer shows it. */
+		log_error("follower",
+			  "checkpoint stands at %lu, outside the journal (%lu to %lu): "
+			  "the journal lost a part",
+			  (unsigned long)position, (unsigned long)first,
+			  (unsigned long)journal_durable(follower->journal));
+		return position < first ? first : journal_durable(follower->journal);
+	}
+	if (rc != RC_EOF) {
+		log_warning("follower", "checkpoint not used: %s; reading the whole journal",
+			    err.msg);
+		follower_new_tables(follower);
+	}
+	return first;
+}
+
+/* The changes that a former run journaled need not be journaled again: the entries
+ * name the position behind each change. */
+static enum rc
+follower_replay(struct follower *follower, uint64_t *replayed, struct err *err)
+{
+	uint64_t journaled_position = 0;
+	struct journal_entry entry;
+	struct alarm_change change;
+	enum rc rc;
+
+	follower->journaled = desk_next(follower->desk);
+	while ((rc = journal_read(follower->reader, &entry, err)) == RC_OK) {
+		follower_apply(follower, &entry);
+		if (entry.type == ENTRY_ALARM &&
+		    alarm_change_decode(entry.body, entry.len, &change, err) == RC_OK &&
+		    change.position > journaled_position)
+			journaled_position = change.position;
+	}
+	if (rc != RC_AGAIN)
+		return rc;
+	if (follower->journaled < desk_oldest(follower->desk))
+		follower->journaled = desk_oldest(follower->desk);
+	while (follower->journaled < desk_next(follower->desk) &&
+	       desk_change(follower->desk, follower->journaled)->position <= journaled_position)
+		follower->journaled++;
+	*replayed = counter_get(&follower->counters.entries);
+	counter_set(&follower->counters.position, journal_reader_position(follower->reader));
+	counter_set(&follower->counters.alarms_open, desk_open_count(follower->desk));
+	return RC_OK;
+}
+
+static enum rc
+follower_new_loop(struct follower *follower, struct err *err)
+{
+	struct loop_hooks hooks = {
+		.on_mail = follower_mail_cb, .on_turn = follower_turn_cb, .arg = follower};
+	enum rc rc = loop_new(&follower->loop, &hooks, err);
+
+	if (rc != RC_OK)
+		return rc;
+	for (; follower->n_free < FOLLOWER_GROUPS; follower->n_free++) {
+		struct group *group =
+			group_new(FOLLOWER_GROUP_BYTES, loop_mailbox(follower->loop), follower);
+
+		group->mail.kind = FOLLOWER_MAIL_GROUP;
+		follower->free_groups[follower->n_free] = group;
+	}
+	return loop_every(follower->loop, FOLLOWER_TICK_MS, follower_tick, follower, err);
+}
+
+enum rc
+follower_new(struct follower **out, const struct follower_conf *conf, struct journal *journal,
+	     uint64_t *replayed, struct err *err)
+{
+	struct follower *follower = xcalloc(1, sizeof(*follower));
+	enum rc rc;
+
+	*out = follower;
+	follower->conf = *conf;
+	follower->journal = journal;
+	journal_id(journal, follower->key.journal_id);
+	follower->key.node = conf->node;
+	rc = mailbox_init(&follower->saver.box, err);
+	if (rc == RC_OK)
+		rc = follower_new_loop(follower, err);
+	if (rc != RC_OK)
+		return rc;
+	follower->saved_position = follower_load_checkpoint(follower);
+	follower->saver.dir = conf->state_dir;
+	follower->saver.journal = journal;
+	buf_init(&follower->saver.bytes, CHECKPOINT_LIMIT);
+	follower->saver.hold = journal_hold(journal, "desk", follower->saved_position);
+	follower->hub = hub_new(follower->desk, conf->credit_bytes);
+	rc = journal_reader_new(&follower->reader, journal, follower->saved_position, err);
+	return rc == RC_OK ? follower_replay(follower, replayed, err) : rc;
+}
+
+const struct positions *
+follower_positions(const struct follower *follower)
+{
+	return follower->positions;
+}
+
+struct mailbox *
+follower_mailbox(struct follower *follower)
+{
+	return loop_mailbox(follower->loop);
+}
+
+enum rc
+follower_start(struct follower *follower, struct err *err)
+{
+	if (pthread_create(&follower->saver.thread, NULL, checkpointer_run, &follower->saver) != 0)
+		return err_fail(err, "could not start the checkpoint's thread");
+	if (pthread_create(&follower->thread, NULL, follower_run, follower) != 0)
+		return err_fail(err, "could not start the desk's thread");
+	follower->started = true;
+	/* what replay found and no former run journaled */
+	mailbox_ring(loop_mailbox(follower->loop));
+	return RC_OK;
+}
+
+void
+follower_stop(struct follower *follower)
+{
+	struct mail *mail;
+
+	if (!follower->started)
+		return;
+	mail = xcalloc(1, sizeof(*mail));
+	mail->kind = FOLLOWER_MAIL_STOP;
+	mailbox_post(loop_mailbox(follower->loop), mail);
+	(void)pthread_join(follower->thread, NULL);
+	atomic_store_explicit(&follower->saver.stop, true, memory_order_release);
+	mailbox_ring(&follower->saver.box);
+	(void)pthread_join(follower->saver.thread, NULL);
+	follower->started = false;
+}
+
+static void
+follower_discard(struct mail *mail)
+{
+	if (mail->kind == FOLLOWER_MAIL_REGISTER)
+		reg_unref(&CONTAINER_OF(mail, struct worker_register, mail)->reg);
+	free(mail);
+}
+
+void
+follower_free(struct follower **out)
+{
+	struct follower *follower = *out;
+
+	if (follower == NULL)
+		return;
+	*out = NULL;
+	must(!follower->started);
+	if (follower->loop != NULL)
+		loop_discard_mail(follower->loop, follower_discard);
+	while (follower->n_free > 0)
+		group_free(&follower->free_groups[--follower->n_free]);
+	group_free(&follower->group);
+	journal_reader_free(&follower->reader);
+	hub_free(&follower->hub);
+	desk_free(&follower->desk);
+	positions_free(&follower->positions);
+	buf_fini(&follower->saver.bytes);
+	if (follower->saver.box.fd > 0)
+		mailbox_fini(&follower->saver.box);
+	loop_free(&follower->loop);
+	free(follower);
+}
+
+const struct follower_counters *
+follower_counters(const struct follower *follower)
+{
+	return &follower->counters;
+}
+
+const struct hub_counters *
+follower_hub(const struct follower *follower)
+{
+	return hub_counters(follower->hub);
+}
