@@ -16,7 +16,7 @@ enum { TABLE_COLUMNS_MAX = 12 };
 enum table_type {
 	TABLE_TEXT,
 	TABLE_NUMBER, /* to the right; a number in JSON */
-	TABLE_BOOL,   /* PostgreSQL's t and f, or true and false; yes and no for people */
+	TABLE_BOOL,   /* true where the text begins with t or y; yes and no for people */
 };
 
 struct table_column {
@@ -30,7 +30,7 @@ struct table;
 struct table *table_new(const struct table_column *columns, size_t n);
 void table_free(struct table **table);
 
-/* Copies the values; NULL is null in JSON and "-" for people. */
+/* Copies the values; NULL is null in JSON; that and nothing are "-" for people. */
 void table_add_row(struct table *table, const char *const *values);
 size_t table_n_rows(const struct table *table);
 

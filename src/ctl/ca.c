@@ -133,7 +133,8 @@ profile_add_extensions(const struct profile *profile, X509 *certificate, X509 *i
 	return v3_add(certificate, &context, NID_basic_constraints, profile->basic_constraints) &&
 	       v3_add(certificate, &context, NID_key_usage, profile->key_usage) &&
 	       v3_add(certificate, &context, NID_subject_key_identifier, "hash") &&
-	       v3_add(certificate, &context, NID_authority_key_identifier, "keyid") &&
+	       (issuer == certificate ||
+		v3_add(certificate, &context, NID_authority_key_identifier, "keyid:always")) &&
 	       (profile->extended_usage == NULL ||
 		v3_add(certificate, &context, NID_ext_key_usage, profile->extended_usage)) &&
 	       (profile->names == NULL ||

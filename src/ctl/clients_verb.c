@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `controller add`, `issue`, `enable` and `disable`, and the same for consoles.
+ * `controller add` and `controller issue`, and the same for consoles: one name,
+ * a list, or so many for a trial.  The work is done in clients.c.
  * Owner: the main thread.
  */
 #include <errno.h>
@@ -9,11 +10,8 @@
 
 #include "ctl/ca.h"
 #include "ctl/clients.h"
-#include "ctl/control.h"
 #include "ctl/table.h"
 #include "ctl/verbs.h"
-#include "daemon/settings.h"
-#include "store/admin.h"
 
 enum {
 	KEY_HOME = 256, /* --site or --station: the column behind the name */
@@ -439,83 +437,4 @@ verb_issue(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
 		code = ctl_failed(&err);
 	clients_fini(&clients);
 	return code;
-}
-
-/* ---- enable, disable ------------------------------------------------------ */
-
-static const char switch_doc[] =
-	"Says whether clients may connect.  One that is disabled is sent away at once, and its "
-	"certificate opens nothing until it is enabled again; what it reported stays."
-	"\vExamples:\n"
-	"  gatehousectl controller disable mill-1\n"
-	"  gatehousectl console enable desk-1 desk-2";
-
-static error_t
-switch_parse(int key, char *arg, struct argp_state *state)
-{
-	struct args *args = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
-	case ARGP_KEY_ARG:
-		args_add_name(args, state, arg);
-		return 0;
-	case ARGP_KEY_NO_ARGS:
-		argp_error(state, "a name is missing");
-		return EINVAL;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
-}
-
-static enum rc
-switch_all(const struct args *args, bool enabled, struct err *err)
-{
-	struct admin *admin = args->ctl->admin;
-	enum rc rc = admin_begin(admin, err);
-
-	for (size_t i = 0; i < args->n_names && rc == RC_OK; i++) {
-		const char *name = args->names[i];
-
-		rc = args->kind == SETUP_CONTROLLERS
-			     ? admin_set_controller_enabled(admin, name, enabled, err)
-			     : admin_set_console_enabled(admin, name, enabled, err);
-	}
-	if (rc == RC_OK)
-		return admin_commit(admin, err);
-	admin_rollback(admin);
-	return rc;
-}
-
-static int
-switch_run(struct ctl *ctl, const struct verb *verb, bool enabled, int argc, char **argv)
-{
-	static const struct argp_child common[] = {CTL_COMMON_CHILD, {0}};
-	static const struct argp argp = {NULL,   switch_parse, "NAME...", switch_doc,
-					 common, NULL,         NULL};
-	struct args args = args_new(ctl, verb);
-	struct err err;
-
-	if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0)
-		return CTL_USAGE;
-	if (ctl_need_register(ctl, &err) != RC_OK || switch_all(&args, enabled, &err) != RC_OK)
-		return ctl_failed(&err);
-	control_poke(ctl->settings->control_socket);
-	for (size_t i = 0; i < args.n_names; i++)
-		(void)printf("%s: %s\n", args.names[i], enabled ? "enabled" : "disabled");
-	return CTL_DONE;
-}
-
-int
-verb_enable(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
-{
-	return switch_run(ctl, verb, true, argc, argv);
-}
-
-int
-verb_disable(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
-{
-	return switch_run(ctl, verb, false, argc, argv);
 }

@@ -91,7 +91,7 @@ client_json(const struct enrol *enrol, const struct enrol_client *client)
 	json_t *root =
 		json_pack("{s:s, s:s, s:s, s:i}", "name", client->name, "role",
 			  tls_role_name(enrol->role), "host", enrol->host, "port", enrol->port);
-	char *text;
+	char *text, *line;
 
 	must(root != NULL);
 	if (enrol->role == TLS_ROLE_CONSOLE)
@@ -100,8 +100,10 @@ client_json(const struct enrol *enrol, const struct enrol_client *client)
 		must(json_object_set_new(root, "doors", doors_json(client)) == 0);
 	text = json_dumps(root, JSON_INDENT(2));
 	must(text != NULL);
+	line = xasprintf("%s\n", text);
+	free(text);
 	json_decref(root);
-	return text;
+	return line;
 }
 
 /* ---- Staging and publishing ----------------------------------------------- */

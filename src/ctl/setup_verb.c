@@ -208,7 +208,7 @@ put_example(enum setup_kind kind)
 	case SETUP_SITES:
 		return "site add mill 'Mill estate' --area old-town --address '1 Mill Lane'";
 	case SETUP_DOORS:
-		return "door add mill-a 'Entrance A' --site mill --controller mill-1 --number 1";
+		return "door add a 'Entrance A' --site mill --controller c1 --number 1";
 	case SETUP_CONTROLLERS:
 	case SETUP_CONSOLES:
 	case SETUP_KINDS:

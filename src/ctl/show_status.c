@@ -27,7 +27,7 @@ enum form {
 struct item {
 	const char *path; /* "journal.segments" */
 	enum form form;
-	const char *after; /* the words behind the value */
+	const char *before, *after; /* the words around the value */
 };
 
 enum { ITEMS_MAX = 7, LABEL_WIDTH = 13 };
@@ -39,70 +39,71 @@ struct line {
 
 static const struct line head_lines[] = {
 	{"gatehoused",
-	 {{"version", FORM_TEXT, ""},
-	  {"node", FORM_COUNT, "node"},
-	  {"pid", FORM_TEXT, "pid"},
-	  {"uptime_s", FORM_SECONDS, "up"}}},
+	 {{"version", FORM_TEXT, "", ""},
+	  {"node", FORM_COUNT, "node ", ""},
+	  {"pid", FORM_TEXT, "pid ", ""},
+	  {"uptime_s", FORM_SECONDS, "up ", ""}}},
 	{"connections",
-	 {{"connections.controllers", FORM_COUNT, "controllers"},
-	  {"connections.consoles", FORM_COUNT, "consoles"},
-	  {"connections.handshaking", FORM_COUNT, "in the handshake"},
-	  {"connections.accepted_total", FORM_COUNT, "accepted"}}},
+	 {{"connections.controllers", FORM_COUNT, "", " controllers"},
+	  {"connections.consoles", FORM_COUNT, "", " consoles"},
+	  {"connections.handshaking", FORM_COUNT, "", " in the handshake"},
+	  {"connections.accepted_total", FORM_COUNT, "", " accepted"}}},
 };
 
 static const struct line lines[] = {
 	{"positions",
-	 {{"positions.appended", FORM_COUNT, "appended"},
-	  {"positions.durable", FORM_COUNT, "durable"},
-	  {"positions.stored", FORM_COUNT, "stored"}}},
+	 {{"positions.appended", FORM_COUNT, "", " appended"},
+	  {"positions.durable", FORM_COUNT, "", " durable"},
+	  {"positions.stored", FORM_COUNT, "", " stored"}}},
 	{"to store",
-	 {{"lag.records", FORM_COUNT, "records"},
-	  {"lag.bytes", FORM_BYTES, ""},
-	  {"lag.seconds", FORM_FRACTION, "behind"}}},
+	 {{"lag.records", FORM_COUNT, "", " records"},
+	  {"lag.bytes", FORM_BYTES, "", ""},
+	  {"lag.seconds", FORM_FRACTION, "", " behind"}}},
 	{"journal",
-	 {{"journal.segments", FORM_COUNT, "segments"},
-	  {"journal.bytes_per_s", FORM_RATE, ""},
-	  {"journal.syncs_total", FORM_COUNT, "syncs"},
-	  {"journal.sync_us_mean", FORM_US, "each"}}},
+	 {{"journal.segments", FORM_COUNT, "", " segments"},
+	  {"journal.bytes_per_s", FORM_RATE, "", ""},
+	  {"journal.syncs_total", FORM_COUNT, "", " syncs"},
+	  {"journal.sync_us_mean", FORM_US, "", " each"}}},
 	{"disk",
-	 {{"journal.disk_free_bytes", FORM_BYTES, "free"},
-	  {"journal.paused_ms", FORM_MS, "paused for want of it"}}},
+	 {{"journal.disk_free_bytes", FORM_BYTES, "", " free"},
+	  {"journal.paused_ms", FORM_MS, "paused ", ""}}},
 	{"store",
-	 {{"store.state", FORM_TEXT, ""},
-	  {"store.records_total", FORM_COUNT, "records"},
-	  {"store.batches_total", FORM_COUNT, "batches"},
-	  {"store.slow_batches_total", FORM_COUNT, "slow ones"},
-	  {"store.duplicates_total", FORM_COUNT, "duplicates"},
-	  {"store.quarantined_total", FORM_COUNT, "quarantined"}}},
-	{"last commit", {{"store.last_commit_us", FORM_TIME, ""}}},
-	{"register", {{"register.source", FORM_TEXT, ""}, {"register.as_of_us", FORM_TIME, ""}}},
+	 {{"store.state", FORM_TEXT, "", ""},
+	  {"store.records_total", FORM_COUNT, "", " records"},
+	  {"store.batches_total", FORM_COUNT, "", " batches"},
+	  {"store.slow_batches_total", FORM_COUNT, "", " slow ones"},
+	  {"store.duplicates_total", FORM_COUNT, "", " duplicates"},
+	  {"store.quarantined_total", FORM_COUNT, "", " quarantined"}}},
+	{"last commit", {{"store.last_commit_us", FORM_TIME, "", ""}}},
+	{"register",
+	 {{"register.source", FORM_TEXT, "", ""}, {"register.as_of_us", FORM_TIME, "as of ", ""}}},
 	{"",
-	 {{"register.stations", FORM_COUNT, "stations"},
-	  {"register.areas", FORM_COUNT, "areas"},
-	  {"register.sites", FORM_COUNT, "sites"},
-	  {"register.controllers", FORM_COUNT, "controllers"},
-	  {"register.doors", FORM_COUNT, "doors"},
-	  {"register.consoles", FORM_COUNT, "consoles"}}},
+	 {{"register.stations", FORM_COUNT, "", " stations"},
+	  {"register.areas", FORM_COUNT, "", " areas"},
+	  {"register.sites", FORM_COUNT, "", " sites"},
+	  {"register.controllers", FORM_COUNT, "", " controllers"},
+	  {"register.doors", FORM_COUNT, "", " doors"},
+	  {"register.consoles", FORM_COUNT, "", " consoles"}}},
 	{"fleet",
-	 {{"fleet.online", FORM_COUNT, "online"},
-	  {"fleet.lost", FORM_COUNT, "lost"},
-	  {"fleet.records_total", FORM_COUNT, "records"},
-	  {"fleet.rejected_total", FORM_COUNT, "rejected"},
-	  {"fleet.duplicates_total", FORM_COUNT, "duplicates"},
-	  {"fleet.gaps_total", FORM_COUNT, "gaps"},
-	  {"fleet.ahead_total", FORM_COUNT, "ahead"}}},
+	 {{"fleet.online", FORM_COUNT, "", " online"},
+	  {"fleet.lost", FORM_COUNT, "", " lost"},
+	  {"fleet.records_total", FORM_COUNT, "", " records"},
+	  {"fleet.rejected_total", FORM_COUNT, "", " rejected"},
+	  {"fleet.duplicates_total", FORM_COUNT, "", " duplicates"},
+	  {"fleet.gaps_total", FORM_COUNT, "", " gaps"},
+	  {"fleet.ahead_total", FORM_COUNT, "", " ahead"}}},
 	{"desk",
-	 {{"desk.alarms_open", FORM_COUNT, "alarms open"},
-	  {"desk.changes_total", FORM_COUNT, "changes"},
-	  {"desk.consoles", FORM_COUNT, "consoles"},
-	  {"desk.resyncs_total", FORM_COUNT, "resyncs"},
-	  {"desk.position", FORM_COUNT, "position"}}},
+	 {{"desk.alarms_open", FORM_COUNT, "", " alarms open"},
+	  {"desk.changes_total", FORM_COUNT, "", " changes"},
+	  {"desk.consoles", FORM_COUNT, "", " consoles"},
+	  {"desk.resyncs_total", FORM_COUNT, "", " resyncs"},
+	  {"desk.position", FORM_COUNT, "position ", ""}}},
 	{"queues",
-	 {{"queues.groups_free", FORM_COUNT, "groups free"},
-	  {"queues.groups", FORM_COUNT, "in all"},
-	  {"queues.reading_paused", FORM_YES, "reading is paused"}}},
-	{"memory", {{"memory.rss_bytes", FORM_BYTES, ""}}},
-	{"certificate", {{"tls.certificate_days_left", FORM_COUNT, "days left"}}},
+	 {{"queues.groups_free", FORM_COUNT, "", " groups free"},
+	  {"queues.groups", FORM_COUNT, "of ", ""},
+	  {"queues.reading_paused", FORM_YES, "reading paused: ", ""}}},
+	{"memory", {{"memory.rss_bytes", FORM_BYTES, "", ""}}},
+	{"certificate", {{"tls.certificate_days_left", FORM_COUNT, "", " days left"}}},
 };
 
 /* The member at "a.b"; NULL when it is missing. */
@@ -176,12 +177,12 @@ item_put(const json_t *status, const struct item *item, FILE *out)
 	bool is_text = item->form == FORM_TEXT || item->form == FORM_YES;
 	char room[TEXT_SHORT];
 
+	(void)fputs(item->before, out);
 	if (!is_text && json_is_number(value))
 		text_put(out, number_text(json_number_value(value), item->form, room));
 	else
 		text_put(out, value_text(value, room));
-	if (item->after[0] != '\0')
-		(void)fprintf(out, " %s", item->after);
+	(void)fputs(item->after, out);
 }
 
 static void

@@ -74,14 +74,14 @@ table_n_rows(const struct table *table)
 static bool
 cell_is_true(const char *cell)
 {
-	return cell[0] == 't';
+	return cell[0] == 't' || cell[0] == 'y';
 }
 
 /* What people see in the place of a value. */
 static const char *
 cell_shown(enum table_type type, const char *cell)
 {
-	if (cell == NULL)
+	if (cell == NULL || cell[0] == '\0')
 		return "-";
 	if (type == TABLE_BOOL)
 		return cell_is_true(cell) ? "yes" : "no";
