@@ -29,7 +29,7 @@ struct consoles_counters {
 
 struct consoles;
 
-/* `box`: the worker's own, where the hub's deliveries arrive. */
+/* The hub's deliveries arrive in the mailbox of `loop`, as HUB_MAIL_DELIVERY. */
 enum rc consoles_new(struct consoles **consoles, struct loop *loop,
 		     const struct consoles_conf *conf, struct mailbox *hub,
 		     struct err *err) MUST_CHECK;
@@ -38,9 +38,14 @@ void consoles_free(struct consoles **consoles);
 
 /* A stream whose peer is a console by its certificate; the session takes it over. */
 void consoles_adopt(struct consoles *consoles, struct stream *stream);
-/* Takes the reference; sessions that the register no longer allows are sent away. */
+/* Takes the reference; sessions that the register no longer allows, or that
+ * belong to another station now, are sent away. */
 void consoles_set_register(struct consoles *consoles, struct reg *reg);
-/* HUB_MAIL_DELIVERY: takes it. */
+/*
+ * HUB_MAIL_DELIVERY: takes it.  The position of a keep-alive is that of the
+ * session's last delivery, from which it can go on without missing anything; the
+ * one in a welcome is the highest that this worker has delivered to anybody.
+ */
 void consoles_deliver(struct consoles *consoles, struct hub_delivery *delivery);
 /* Goaway to all, and close. */
 void consoles_close_all(struct consoles *consoles, enum goaway reason, const char *detail);

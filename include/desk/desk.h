@@ -7,7 +7,7 @@
  * An alarm is known by (kind, controller, door).  A record of a raising kind
  * raises it, or counts one more where it stands already; the restoring kind
  * ends its condition: it is then over, and stays until somebody takes it.
- * alarm_id = node << 48 | position of the entry that raised it.
+ * alarm_id = node << 48 | position behind the entry that raised it.
  *
  * Each entry of the journal makes at most one change, so that the position of
  * the entry names the change.  Changes are kept in a ring, the desk's memory for
@@ -33,9 +33,10 @@ struct desk *desk_new(const struct desk_conf *conf);
 void desk_free(struct desk **desk);
 
 /*
- * One record at `position`.  `ahead`: it came ahead of its turn; the same record
- * in its turn then changes nothing.  Returns the change (in the ring, valid until
- * the next call), or NULL when there is none.
+ * One record.  `position`: the one behind its entry, so that 0 is no change's;
+ * it grows from call to call.  `ahead`: it came ahead of its turn; the same
+ * record in its turn then changes nothing.  Returns the change (in the ring,
+ * valid until the next call), or NULL when there is none.
  */
 const struct alarm_change *desk_apply(struct desk *desk, const struct record *record, bool ahead,
 				      uint64_t position, int64_t durable_us);

@@ -59,6 +59,9 @@ struct hub_note {
 /* The same bytes for one or more subscribers of one box. */
 struct hub_delivery {
 	struct mail mail;
+	/* What these subscribers may see is with them up to here, once they have the
+	 * bytes; 0 within a snapshot, from which one can't go on. */
+	uint64_t position;
 	uint8_t *bytes; /* allocated with the struct's end */
 	size_t n;
 	size_t n_ids;
@@ -79,12 +82,17 @@ struct hub;
 struct hub *hub_new(const struct desk *desk, size_t credit_bytes);
 void hub_free(struct hub **hub);
 
-/* Takes the reference. */
+/* Takes the reference.  A subscriber that now sees other standing alarms than
+ * before gets a resync. */
 void hub_set_register(struct hub *hub, struct reg *reg);
 /* Takes the message; of a kind named above. */
 void hub_mail(struct hub *hub, struct mail *mail);
-/* Sends what there is to send: after changes were applied, and after messages. */
-void hub_pump(struct hub *hub);
+/*
+ * Sends what there is to send: after changes were applied, and after messages.
+ * New changes go out first and to all; for those who catch up the work of one
+ * call is bounded.  True when some of it is left: call again soon.
+ */
+bool hub_pump(struct hub *hub);
 /* Any thread. */
 const struct hub_counters *hub_counters(const struct hub *hub);
 

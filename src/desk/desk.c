@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The alarm desk: what records do to alarms, and the ring of changes.
+ *
+ * A state is decided by one table, `next_state`, and written by one function,
+ * alarm_set_state().  What a dispatcher does (acknowledging, closing) will be
+ * more columns of that table.
+ *
+ * Records may come ahead of their turn, and then be older than what the alarm
+ * has already seen.  An older record is counted, but says nothing about the
+ * condition now: a restore from the backlog must not end an alarm whose later
+ * raising has overtaken it.
+ *
+ * It does not send, does not store, and knows no areas and no stations.
+ *
+ * Owner: one thread.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "desk_priv.h"
+#include "wire/console_msg.h"
+#include "wire/kind.h"
+
+/* "No more can be tracked" is said once in so long, with a count. */
+enum { FULL_PACE_MS = 60000 };
+
+/* Positions take the lower bits of an alarm's id, the node those above. */
+enum { ALARM_ID_POSITION_BITS = 48 };
+
+/* The record that is being applied, and where it stands in the journal. */
+struct cause {
+	const struct record *record;
+	uint64_t position;
+	int64_t durable_us;
+};
+
+/* ---- States -------------------------------------------------------------------------- */
+
+enum alarm_input { ALARM_INPUT_RAISED, ALARM_INPUT_RESTORED, ALARM_INPUT_COUNT };
+
+/* No change. */
+enum { ALARM_STAYS = 0 };
+
+/* A new alarm begins in ALARM_NORMAL, which no tracked alarm is in. */
+static const uint8_t next_state[][ALARM_INPUT_COUNT] = {
+	[ALARM_NORMAL] = {ALARM_UNACKNOWLEDGED, ALARM_STAYS},
+	[ALARM_UNACKNOWLEDGED] = {ALARM_UNACKNOWLEDGED, ALARM_RETURNED_UNACKNOWLEDGED},
+	[ALARM_RETURNED_UNACKNOWLEDGED] = {ALARM_UNACKNOWLEDGED, ALARM_STAYS},
+};
+
+bool
+alarm_is_over(const struct alarm *alarm)
+{
+	return alarm->now.state == ALARM_RETURNED_UNACKNOWLEDGED;
+}
+
+static void
+alarm_set_state(struct desk *desk, struct alarm *alarm, uint8_t state, const struct cause *cause)
+{
+	/* also one that stays over moves to the end: the list is in order of changes */
+	if (alarm_is_over(alarm))
+		TAILQ_REMOVE(&desk->over, alarm, in_over);
+	if (state != alarm->now.state)
+		alarm->now.cleared_us =
+			state == ALARM_RETURNED_UNACKNOWLEDGED ? cause->record->received_us : 0;
+	alarm->now.state = state;
+	if (alarm_is_over(alarm))
+		TAILQ_INSERT_TAIL(&desk->over, alarm, in_over);
+}
+
+/* ---- One alarm ----------------------------------------------------------------------- */
+
+static struct alarm
+alarm_begin(const struct desk *desk, const struct alarm_key *key, const struct kind *kind,
+	    const struct cause *cause)
+{
+	struct alarm alarm = {.key = *key};
+
+	must(cause->position >> ALARM_ID_POSITION_BITS == 0);
+	alarm.now.alarm_id = (uint64_t)desk->conf.node << ALARM_ID_POSITION_BITS | cause->position;
+	alarm.now.state = ALARM_NORMAL;
+	alarm.now.kind = kind->code;
+	alarm.now.severity = (uint8_t)kind->severity;
+	alarm.now.silent = (kind->flags & KIND_FLAG_SILENT) != 0;
+	alarm.now.controller_id = key->controller_id;
+	alarm.now.door_id = key->door_id;
+	alarm.now.raised_us = cause->record->received_us;
+	return alarm;
+}
+
+/* Sequences can be compared within an epoch only; a new epoch is always later. */
+static bool
+alarm_has_newer(const struct alarm *alarm, const struct record *record)
+{
+	return alarm->newest_epoch == record->epoch && alarm->newest_seq > record->seq;
+}
+
+static void
+alarm_note_cause(struct alarm *alarm, const struct cause *cause)
+{
+	const struct record *record = cause->record;
+	struct alarm_change *now = &alarm->now;
+
+	must(record->raw_code_len <= RAW_CODE_MAX);
+	if (!alarm_has_newer(alarm, record)) {
+		alarm->newest_epoch = record->epoch;
+		alarm->newest_seq = record->seq;
+	}
+	now->change++;
+	now->position = cause->position;
+	now->site_id = record->site_id;
+	now->device_time_us = record->device_time_us;
+	now->received_us = record->received_us;
+	now->durable_us = cause->durable_us;
+	now->epoch = record->epoch;
+	now->seq = record->seq;
+	memset(now->raw_code, 0, sizeof(now->raw_code));
+	if (record->raw_code_len > 0)
+		memcpy(now->raw_code, record->raw_code, record->raw_code_len);
+}
+
+/* Returns false when this record changes nothing. */
+static bool
+alarm_take_input(struct desk *desk, struct alarm *alarm, enum alarm_input input,
+		 const struct cause *cause)
+{
+	bool late = alarm_has_newer(alarm, cause->record);
+	uint8_t state = next_state[alarm->now.state][input];
+
+	if (late)
+		state = input == ALARM_INPUT_RAISED ? alarm->now.state : ALARM_STAYS;
+	if (state == ALARM_STAYS)
+		return false;
+	alarm_set_state(desk, alarm, state, cause);
+	if (input == ALARM_INPUT_RAISED && alarm->now.count < UINT32_MAX)
+		alarm->now.count++;
+	alarm_note_cause(alarm, cause);
+	return true;
+}
+
+/* ---- All alarms ---------------------------------------------------------------------- */
+
+struct alarm *
+desk_find_alarm(const struct desk *desk, const struct alarm_key *key)
+{
+	struct alarm *alarm;
+
+	HASH_FIND(by_key, desk->by_key, key, sizeof(*key), alarm);
+	return alarm;
+}
+
+void
+desk_track(struct desk *desk, struct alarm *alarm)
+{
+	HASH_ADD(by_key, desk->by_key, key, sizeof(alarm->key), alarm);
+	HASH_ADD(by_id, desk->by_id, now.alarm_id, sizeof(alarm->now.alarm_id), alarm);
+	TAILQ_INSERT_TAIL(&desk->raised, alarm, in_raised);
+}
+
+static void
+desk_untrack(struct desk *desk, struct alarm *alarm)
+{
+	if (alarm_is_over(alarm))
+		TAILQ_REMOVE(&desk->over, alarm, in_over);
+	HASH_DELETE(by_key, desk->by_key, alarm);
+	HASH_DELETE(by_id, desk->by_id, alarm);
+	TAILQ_REMOVE(&desk->raised, alarm, in_raised);
+	free(alarm);
+}
+
+/*
+ * The oldest that are over make room.  Their end is not a change of its own: an
+ * entry of the journal makes one change at most, and this one's is the new alarm.
+ */
+static bool
+desk_make_room(struct desk *desk)
+{
+	uint64_t held_back;
+
+	while (desk_open_count(desk) >= desk->conf.open_alarms_max && !TAILQ_EMPTY(&desk->over))
+		desk_untrack(desk, TAILQ_FIRST(&desk->over));
+	if (desk_open_count(desk) < desk->conf.open_alarms_max)
+		return true;
+	if (log_pace_ok(&desk->full, FULL_PACE_MS, &held_back))
+		log_error("desk",
+			  "%zu alarms stand, which is the limit; a new one was passed on, "
+			  "but its end will not be (%zu more since the last message)",
+			  desk_open_count(desk), (size_t)held_back);
+	return false;
+}
+
+static const struct alarm_change *
+desk_raise_new(struct desk *desk, const struct alarm_key *key, const struct kind *kind,
+	       const struct cause *cause)
+{
+	struct alarm begun = alarm_begin(desk, key, kind, cause);
+	struct alarm *alarm = &begun;
+
+	if (desk_make_room(desk)) {
+		alarm = xcalloc(1, sizeof(*alarm));
+		*alarm = begun;
+		desk_track(desk, alarm);
+	}
+	must(alarm_take_input(desk, alarm, ALARM_INPUT_RAISED, cause));
+	return desk_keep(desk, &alarm->now);
+}
+
+static const struct alarm_change *
+desk_take_record(struct desk *desk, const struct kind *kind, const struct cause *cause)
+{
+	bool raises = (kind->flags & KIND_FLAG_RAISES) != 0;
+	struct alarm_key key = {
+		.controller_id = cause->record->controller_id,
+		.door_id = cause->record->door_id,
+		.kind = raises ? kind->code : kind->restores,
+	};
+	struct alarm *alarm = desk_find_alarm(desk, &key);
+
+	if (alarm == NULL)
+		return raises ? desk_raise_new(desk, &key, kind, cause) : NULL;
+	if (!alarm_take_input(desk, alarm, raises ? ALARM_INPUT_RAISED : ALARM_INPUT_RESTORED,
+			      cause))
+		return NULL;
+	return desk_keep(desk, &alarm->now);
+}
+
+const struct alarm_change *
+desk_apply(struct desk *desk, const struct record *record, bool ahead, uint64_t position,
+	   int64_t durable_us)
+{
+	struct cause cause = {.record = record, .position = position, .durable_us = durable_us};
+	const struct kind *kind = kind_get(record->kind);
+	const struct alarm_change *change;
+	struct ahead_key key;
+
+	if (kind == NULL || ((kind->flags & KIND_FLAG_RAISES) == 0 && kind->restores == 0))
+		return NULL;
+	key = ahead_key_of(record);
+	if (ahead_knows(&desk->ahead, &key)) {
+		/* in its turn; or ahead once more, after a new connection */
+		if (!ahead)
+			ahead_forget(&desk->ahead, &key);
+		return NULL;
+	}
+	change = desk_take_record(desk, kind, &cause);
+	/* One that changed nothing may do so in its turn: what a restore ends may
+	 * still be in the backlog. */
+	if (ahead && change != NULL)
+		ahead_remember(&desk->ahead, &key);
+	return change;
+}
+
+uint64_t *
+desk_open_ids(const struct desk *desk, size_t *n)
+{
+	uint64_t *ids = xcalloc(desk_open_count(desk) + 1, sizeof(*ids));
+	const struct alarm *alarm;
+
+	*n = 0;
+	TAILQ_FOREACH(alarm, &desk->raised, in_raised)
+	ids[(*n)++] = alarm->now.alarm_id;
+	return ids;
+}
+
+const struct alarm_change *
+desk_open_alarm(const struct desk *desk, uint64_t alarm_id)
+{
+	const struct alarm *alarm;
+
+	HASH_FIND(by_id, desk->by_id, &alarm_id, sizeof(alarm_id), alarm);
+	return alarm != NULL ? &alarm->now : NULL;
+}
+
+size_t
+desk_open_count(const struct desk *desk)
+{
+	return HASH_CNT(by_id, desk->by_id);
+}
+
+/* ---- The ring ------------------------------------------------------------------------ */
+
+const struct alarm_change *
+desk_keep(struct desk *desk, const struct alarm_change *change)
+{
+	struct alarm_change *slot = &desk->ring[desk->next % desk->conf.history];
+
+	must(change->position > desk_position(desk));
+	if (desk->next - desk->oldest == desk->conf.history) {
+		desk->gone_position = slot->position;
+		desk->oldest++;
+	}
+	*slot = *change;
+	desk->next++;
+	return slot;
+}
+
+uint64_t
+desk_oldest(const struct desk *desk)
+{
+	return desk->oldest;
+}
+
+uint64_t
+desk_next(const struct desk *desk)
+{
+	return desk->next;
+}
+
+const struct alarm_change *
+desk_change(const struct desk *desk, uint64_t number)
+{
+	must(number >= desk->oldest && number < desk->next);
+	return &desk->ring[number % desk->conf.history];
+}
+
+uint64_t
+desk_position(const struct desk *desk)
+{
+	if (desk->next == desk->oldest)
+		return desk->gone_position;
+	return desk_change(desk, desk->next - 1)->position;
+}
+
+bool
+desk_find(const struct desk *desk, uint64_t position, uint64_t *number)
+{
+	uint64_t low = desk->oldest, high = desk->next;
+
+	if (position < desk->gone_position || position > desk_position(desk))
+		return false;
+	while (low < high) {
+		uint64_t middle = low + (high - low) / 2;
+
+		if (desk_change(desk, middle)->position > position)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	*number = low;
+	return true;
+}
+
+/* ---- Beginning and end --------------------------------------------------------------- */
+
+struct desk *
+desk_new(const struct desk_conf *conf)
+{
+	struct desk *desk = xcalloc(1, sizeof(*desk));
+
+	must(conf->history > 0);
+	desk->conf = *conf;
+	desk->ring = xcalloc(conf->history, sizeof(*desk->ring));
+	TAILQ_INIT(&desk->raised);
+	TAILQ_INIT(&desk->over);
+	ahead_init(&desk->ahead);
+	return desk;
+}
+
+void
+desk_clear(struct desk *desk)
+{
+	struct alarm *alarm;
+
+	while ((alarm = TAILQ_FIRST(&desk->raised)) != NULL)
+		desk_untrack(desk, alarm);
+	ahead_clear(&desk->ahead);
+	desk->oldest = desk->next = 0;
+	desk->gone_position = 0;
+}
+
+void
+desk_free(struct desk **out)
+{
+	struct desk *desk = *out;
+
+	if (desk == NULL)
+		return;
+	*out = NULL;
+	desk_clear(desk);
+	free(desk->ring);
+	free(desk);
+}
