@@ -40,19 +40,11 @@ link_is_idle(const struct link *link)
 
 /* ---- Reasons --------------------------------------------------------------- */
 
-/* Lines end where libpq likes; a reason is one line. */
+/* libpq explains over several lines; the first says what happened. */
 static void
 link_set_reason(struct err *err, const char *what, const char *text)
 {
-	size_t n;
-
-	*err = (struct err){0};
-	(void)err_fail(err, "could not %s: %s", what, text);
-	n = strlen(err->msg);
-	while (n > 0 && err->msg[n - 1] == '\n')
-		err->msg[--n] = '\0';
-	for (char *end = strchr(err->msg, '\n'); end != NULL; end = strchr(end, '\n'))
-		*end = ' ';
+	(void)err_fail(err, "could not %s: %.*s", what, (int)strcspn(text, "\n"), text);
 }
 
 enum rc

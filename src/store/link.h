@@ -59,7 +59,7 @@ enum rc link_copy_end(struct link *link, uint64_t *rows, struct err *err) MUST_C
 /* For connecting and for statements: until the socket is ready for one of poll()'s
  * `events`.  RC_FAIL after timeout_ms, or when it is time to stop. */
 enum rc link_wait(struct link *link, short events, uint64_t timeout_ms, struct err *err) MUST_CHECK;
-/* "could not WHAT: " and libpq's words, without its line ends.  Returns RC_FAIL. */
+/* "could not WHAT: " and the first line of libpq's words.  Returns RC_FAIL. */
 enum rc link_fail(const struct link *link, const char *what, struct err *err);
 
 /* Sleeps until the server says something, the box rings, or timeout_ms passed. */

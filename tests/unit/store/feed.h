@@ -25,7 +25,8 @@ struct feed {
 	struct mailbox back;
 	struct group *group; /* NULL while it is posted */
 	struct store *store;
-	struct store_conf conf;
+	struct store_conf conf;     /* set before feed_open() what is to differ */
+	uint64_t retain_ms;         /* the same */
 	_Atomic uint64_t registers; /* handed on by the store */
 	struct reg *reg;            /* the last of them; guarded by lock */
 	pthread_mutex_t lock;
@@ -43,16 +44,15 @@ feed_on_register(void *arg, struct reg *reg)
 	atomic_fetch_add(&feed->registers, 1);
 }
 
-/* Opens the journal of that folder and makes the store, not yet started.  What
- * conf has before stays. */
+/* Opens the journal of that folder and makes the store, not yet started. */
 static inline void
 feed_open(struct feed *feed, const struct pg *pg, const char *name)
 {
 	char *dir = xasprintf("%s/%s", pg->dir, name);
 	const struct journal_conf journal_conf = {.dir = dir,
 						  .node = 7,
-						  .segment_bytes = 16 * 1024 * 1024,
-						  .retain_ms = 900 * 1000,
+						  .segment_bytes = 1024 * 1024,
+						  .retain_ms = feed->retain_ms,
 						  .spare_segments = 1};
 	const struct store_hooks hooks = {.on_register = feed_on_register, .arg = feed};
 	struct journal_recovery recovery;
@@ -60,12 +60,14 @@ feed_open(struct feed *feed, const struct pg *pg, const char *name)
 	struct err err = {0};
 
 	(void)mkdir(dir, 0750);
-	feed->conf.conninfo = pg->conninfo;
+	if (feed->conf.conninfo == NULL)
+		feed->conf.conninfo = pg->conninfo;
 	feed->conf.node = 7;
 	feed->conf.batch_records = feed->conf.batch_records > 0 ? feed->conf.batch_records : 20000;
 	feed->conf.batch_bytes = 8 * 1024 * 1024;
 	feed->conf.batch_wait_ms = 5;
-	feed->conf.connect_timeout_s = 5;
+	feed->conf.connect_timeout_s =
+		feed->conf.connect_timeout_s > 0 ? feed->conf.connect_timeout_s : 10;
 	feed->conf.statement_timeout_s =
 		feed->conf.statement_timeout_s > 0 ? feed->conf.statement_timeout_s : 30;
 	feed->conf.retry_ms = 20;

@@ -71,7 +71,8 @@ pg_connect(const struct pg *pg)
 
 	if (PQstatus(conn) != CONNECTION_OK)
 		fail_msg("%s", PQerrorMessage(conn));
-	PQclear(PQexec(conn, "SET search_path = gatehouse; SET timezone = 'UTC'"));
+	PQclear(PQexec(conn, "SET search_path = gatehouse; SET timezone = 'UTC';"
+			     " SET client_min_messages = warning"));
 	return conn;
 }
 

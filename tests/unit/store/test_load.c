@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The register on its way from PostgreSQL into the daemon: at first, when it
+ * changed, when it is asked for, and when it makes no sense.
+ */
+#include "feed.h"
+
+static struct pg pg;
+static PGconn *conn;
+static struct admin *admin;
+static struct feed feed;
+static struct err err;
+
+static int
+start(void **state)
+{
+	(void)state;
+	pg_start(&pg);
+	pg_migrate(&pg);
+	conn = pg_connect(&pg);
+	assert_int_equal(admin_open(&admin, pg.conninfo, &err), RC_OK);
+	assert_int_equal(admin_put_station(admin, "north", "North", &err), RC_OK);
+	assert_int_equal(admin_put_area(admin, "city", "City", NULL, "north", &err), RC_OK);
+	assert_int_equal(admin_put_area(admin, "ward", "Ward", "city", NULL, &err), RC_OK);
+	assert_int_equal(admin_put_site(admin, "estate", "Estate", "ward", "1 Road", &err), RC_OK);
+	assert_int_equal(admin_put_controller(admin, "c1", "estate", &err), RC_OK);
+	assert_int_equal(admin_put_controller(admin, "c2", "estate", &err), RC_OK);
+	assert_int_equal(admin_set_controller_enabled(admin, "c2", false, &err), RC_OK);
+	assert_int_equal(admin_put_door(admin, "d1", "Front", "estate", "c1", 2, "Gate", &err),
+			 RC_OK);
+	assert_int_equal(admin_put_door(admin, "d2", "Shed", "estate", NULL, 0, "", &err), RC_OK);
+	assert_int_equal(admin_put_console(admin, "desk1", "north", &err), RC_OK);
+	return 0;
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	admin_close(&admin);
+	PQfinish(conn);
+	pg_end(&pg);
+	return 0;
+}
+
+static int
+open_feed(void **state)
+{
+	static unsigned n;
+	char *name = xasprintf("journal%u", n++);
+
+	(void)state;
+	feed = (struct feed){0};
+	feed_open(&feed, &pg, name);
+	feed_start(&feed);
+	feed_await_registers(&feed, 1);
+	free(name);
+	return 0;
+}
+
+static int
+close_feed(void **state)
+{
+	(void)state;
+	feed_close(&feed);
+	return 0;
+}
+
+/* The last register that was handed on; the caller lets go of it. */
+static struct reg *
+last_register(void)
+{
+	struct reg *reg;
+
+	pthread_mutex_lock(&feed.lock);
+	reg = reg_ref(feed.reg);
+	pthread_mutex_unlock(&feed.lock);
+	return reg;
+}
+
+static void
+test_every_column(void **state)
+{
+	struct reg *reg = last_register();
+	const struct controller *c1 = reg_controller_by_name(reg, "c1");
+	const struct controller *c2 = reg_controller_by_name(reg, "c2");
+	const struct console *desk1 = reg_console_by_name(reg, "desk1");
+	const struct door *door;
+
+	(void)state;
+	assert_true(c1->enabled);
+	assert_false(c2->enabled);
+	assert_int_equal(c2->n_doors, 0);
+	assert_string_equal(c1->site->code, "estate");
+	assert_string_equal(c1->site->name, "Estate");
+	assert_string_equal(c1->site->address, "1 Road");
+	assert_string_equal(c1->site->area->code, "ward");
+	assert_string_equal(c1->site->area->name, "Ward");
+	assert_int_equal(c1->site->area->station_id, 0);
+	assert_string_equal(c1->site->area->parent->code, "city");
+	assert_string_equal(c1->site->area->station->name, "North");
+	door = controller_door(c1, 2);
+	assert_string_equal(door->code, "d1");
+	assert_string_equal(door->name, "Front");
+	assert_string_equal(door->address, "Gate");
+	assert_true(desk1->enabled);
+	assert_string_equal(desk1->station->code, "north");
+	assert_int_equal(reg_counts(reg).doors, 2);
+	assert_int_equal(feed_status(&feed).register_loads, atomic_load(&feed.registers));
+	reg_unref(&reg);
+}
+
+static void
+test_loads_again_after_a_change(void **state)
+{
+	uint64_t before = atomic_load(&feed.registers);
+	struct reg *reg;
+
+	(void)state;
+	assert_int_equal(admin_put_console(admin, "desk2", "north", &err), RC_OK);
+	feed_await_registers(&feed, before + 1);
+	reg = last_register();
+	assert_non_null(reg_console_by_name(reg, "desk2"));
+	reg_unref(&reg);
+}
+
+static void
+test_loads_again_when_asked(void **state)
+{
+	uint64_t before = atomic_load(&feed.registers);
+
+	(void)state;
+	store_reload_register(feed.store);
+	feed_await_registers(&feed, before + 1);
+}
+
+static void
+test_nonsense_leaves_the_one_before(void **state)
+{
+	struct reg *before = last_register(), *reg;
+
+	(void)state;
+	/* two areas, each within the other: only SQL by hand can do that */
+	pg_do(conn, "UPDATE areas SET parent_id = (SELECT area_id FROM areas WHERE code = 'ward')"
+		    " WHERE code = 'city'");
+	feed_plain_records(&feed, 1, 10);
+	feed_await_stored(&feed);
+	/* whenever that was loaded: nothing was handed on since */
+	store_stop(feed.store, FEED_PATIENCE_MS);
+	reg = last_register();
+	assert_ptr_equal(reg, before);
+	reg_unref(&reg);
+	reg_unref(&before);
+	pg_do(conn, "UPDATE areas SET parent_id = NULL WHERE code = 'city'");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_every_column, open_feed, close_feed),
+		cmocka_unit_test_setup_teardown(test_loads_again_after_a_change, open_feed,
+						close_feed),
+		cmocka_unit_test_setup_teardown(test_loads_again_when_asked, open_feed, close_feed),
+		cmocka_unit_test_setup_teardown(test_nonsense_leaves_the_one_before, open_feed,
+						close_feed),
+	};
+
+	return cmocka_run_group_tests(tests, start, end);
+}
