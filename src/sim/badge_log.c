@@ -138,9 +138,10 @@ badge_fraction_us(const char *digits, const char **end)
 enum rc
 badge_time_parse(const char *text, int64_t *time_us, struct err *err)
 {
-	struct tm tm = {0}, back;
+	struct tm tm = {0};
 	time_t seconds;
 	int64_t fraction = 0;
+	int day;
 	const char *rest = strptime(text, "%Y-%m-%d", &tm);
 
 	if (rest != NULL && (*rest == ' ' || *rest == 'T'))
@@ -155,10 +156,9 @@ badge_time_parse(const char *text, int64_t *time_us, struct err *err)
 		rest++;
 	if (rest == NULL || *rest != '\0')
 		return err_invalid(err, "\"%.40s\" is not a time like 2016-05-31 00:05", text);
+	day = tm.tm_mday;
 	seconds = timegm(&tm);
-	/* 31 June becomes 1 July in silence */
-	if (gmtime_r(&seconds, &back) == NULL || back.tm_mday != tm.tm_mday ||
-	    back.tm_min != tm.tm_min)
+	if (tm.tm_mday != day) /* 31 June has become 1 July */
 		return err_invalid(err, "\"%.40s\" is not a time that exists", text);
 	*time_us = (int64_t)seconds * 1000000 + fraction;
 	return RC_OK;

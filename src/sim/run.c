@@ -53,13 +53,6 @@ struct run {
 	int status; /* of the program */
 };
 
-void
-sim_write_down(struct sim *sim, const struct ledger_entry *entry)
-{
-	if (sim->ledger != NULL)
-		ledger_add(sim->ledger, entry);
-}
-
 static uint64_t
 seconds_ns(double seconds)
 {
