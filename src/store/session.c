@@ -161,7 +161,7 @@ session_find_place(struct store *s, struct err *err)
 }
 
 enum rc
-session_open(struct store *s, struct err *err)
+store_session_open(struct store *s, struct err *err)
 {
 	enum rc rc;
 
@@ -183,7 +183,7 @@ session_open(struct store *s, struct err *err)
 }
 
 void
-session_close(struct store *s)
+store_session_close(struct store *s)
 {
 	link_close(&s->link);
 	journal_reader_free(&s->reader);

@@ -135,13 +135,13 @@ store_run(void *arg)
 
 	for (;;) {
 		struct err err = {0};
-		enum rc rc = session_open(s, &err);
+		enum rc rc = store_session_open(s, &err);
 
 		if (rc == RC_OK) {
 			store_report_up(s);
 			rc = session_run(s, &err);
 		}
-		session_close(s);
+		store_session_close(s);
 		if (rc == RC_EOF)
 			break;
 		store_report_down(s, &err);

@@ -73,11 +73,11 @@ void store_set_cursor(struct store *store, uint64_t position);
 
 /* ---- session.c ------------------------------------------------------------- */
 
-/* Connects, checks, finds where to go on.  On failure session_close() is still due. */
-enum rc session_open(struct store *store, struct err *err) MUST_CHECK;
+/* Connects, checks, finds where to go on.  On failure store_session_close() is still due. */
+enum rc store_session_open(struct store *store, struct err *err) MUST_CHECK;
 /* Stores until something fails, or RC_EOF: stopping, and all that is durable is stored. */
 enum rc session_run(struct store *store, struct err *err) MUST_CHECK;
-void session_close(struct store *store);
+void store_session_close(struct store *store);
 
 /* ---- commit.c -------------------------------------------------------------- */
 
