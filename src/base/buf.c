@@ -85,12 +85,14 @@ buf_added(struct buf *buf, size_t n)
 enum rc
 buf_append(struct buf *buf, const void *bytes, size_t n)
 {
-	uint8_t *to = buf_reserve(buf, n);
+	uint8_t *to;
 
+	if (n == 0)
+		return RC_OK; /* an empty buffer has no place to name */
+	to = buf_reserve(buf, n);
 	if (to == NULL)
 		return RC_AGAIN;
-	if (n > 0)
-		memcpy(to, bytes, n);
+	memcpy(to, bytes, n);
 	buf_added(buf, n);
 	return RC_OK;
 }
