@@ -245,7 +245,7 @@ test_what_is_not_utf8_is_not_clean(void **state)
 					  "\xC2\x9B", /* a control character of C1 */
 					  "\xC3",
 					  "\xC0\x80",
-					  "\xE0\x80\x80", /* overlong */
+					  "\xE0\x82\xA9", /* overlong */
 					  "\xED\xA0\x80", /* a surrogate */
 					  "\xF4\x90\x80\x80",
 					  "\xFF",
