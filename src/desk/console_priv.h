@@ -76,7 +76,7 @@ struct consoles {
 /* Takes the stream over. */
 void session_open(struct consoles *consoles, struct stream *stream);
 /* Goaway, and the end.  `detail` is used during the call only. */
-void session_close(struct session *session, enum goaway reason, const char *detail);
+void console_session_close(struct session *session, enum goaway reason, const char *detail);
 /* Closes it when the register doesn't allow it (any more). */
 bool session_check_rights(struct session *session);
 /* Deadlines, keep-alive, a subscription that waits. */

@@ -38,7 +38,7 @@ session_set_state(struct session *session, enum session_state state)
 /* ---- Writing, and the end ---------------------------------------------------------- */
 
 void
-session_close(struct session *session, enum goaway reason, const char *detail)
+console_session_close(struct session *session, enum goaway reason, const char *detail)
 {
 	uint8_t out[CONSOLE_ANSWER_MAX];
 	size_t n;
@@ -60,7 +60,7 @@ static bool
 session_write(struct session *session, const uint8_t *bytes, size_t n)
 {
 	if (stream_write(session->stream, bytes, n) != RC_OK) {
-		session_close(session, GOAWAY_SLOW, "no room for what waits to be sent");
+		console_session_close(session, GOAWAY_SLOW, "no room for what waits to be sent");
 		return false;
 	}
 	session->written += n;
@@ -184,18 +184,18 @@ session_check_rights(struct session *session)
 		reg != NULL ? reg_console_by_name(reg, stream_peer_name(session->stream)) : NULL;
 
 	if (console == NULL) {
-		session_close(session, GOAWAY_UNKNOWN, "the register has no such console");
+		console_session_close(session, GOAWAY_UNKNOWN, "the register has no such console");
 		return false;
 	}
 	/* no station would mean all stations to the hub */
 	if (!console->enabled || console->station_id == 0) {
-		session_close(session, GOAWAY_DISABLED, "");
+		console_session_close(session, GOAWAY_DISABLED, "");
 		return false;
 	}
 	if (session->state == SESSION_WAITING_HELLO) {
 		session->station_id = console->station_id;
 	} else if (session->station_id != console->station_id) {
-		session_close(session, GOAWAY_RESTART, "it belongs to another station now");
+		console_session_close(session, GOAWAY_RESTART, "it belongs to another station now");
 		return false;
 	}
 	return true;
@@ -212,7 +212,7 @@ session_take_hello(struct session *session, const struct console_msg *msg)
 	if (!session_check_rights(session))
 		return;
 	if (msg->hello.protocol != PROTOCOL_VERSION) {
-		session_close(session, GOAWAY_VERSION, "this server speaks version 1");
+		console_session_close(session, GOAWAY_VERSION, "this server speaks version 1");
 		return;
 	}
 	station = reg_station(consoles->reg, session->station_id);
@@ -262,12 +262,12 @@ session_take_frame(struct session *session, const uint8_t *payload, size_t n)
 
 	arena_reset(arena);
 	if (console_msg_decode(arena, payload, n, &msg, &err) != RC_OK) {
-		session_close(session, GOAWAY_BAD_FRAME, err.msg);
+		console_session_close(session, GOAWAY_BAD_FRAME, err.msg);
 		return;
 	}
 	session->heard_ms = clock_mono_ms();
 	if (session_handlers[session->state][msg.type] == NULL) {
-		session_close(session, GOAWAY_PROTOCOL, "this message is not allowed here");
+		console_session_close(session, GOAWAY_PROTOCOL, "this message is not allowed here");
 		return;
 	}
 	session_handlers[session->state][msg.type](session, &msg);
@@ -293,10 +293,10 @@ session_on_bytes(void *arg, struct stream *stream, const uint8_t *bytes, size_t 
 		case FRAME_PARTIAL:
 			return done;
 		case FRAME_TOO_LONG:
-			session_close(session, GOAWAY_FRAME_TOO_LONG, "");
+			console_session_close(session, GOAWAY_FRAME_TOO_LONG, "");
 			break;
 		case FRAME_BAD:
-			session_close(session, GOAWAY_BAD_FRAME, "the length does not end");
+			console_session_close(session, GOAWAY_BAD_FRAME, "the length does not end");
 			break;
 		}
 	}
@@ -355,15 +355,15 @@ session_sweep(struct session *session, uint64_t now_ms)
 	session_note_movement(session, now_ms);
 	if (session->state == SESSION_WAITING_HELLO) {
 		if (now_ms - session->opened_ms >= conf->hello_timeout_ms)
-			session_close(session, GOAWAY_IDLE, "no hello came");
+			console_session_close(session, GOAWAY_IDLE, "no hello came");
 		return;
 	}
 	if (now_ms - session->moved_ms >= conf->stall_ms) {
-		session_close(session, GOAWAY_SLOW, "it does not read");
+		console_session_close(session, GOAWAY_SLOW, "it does not read");
 		return;
 	}
 	if (now_ms - session->heard_ms >= CONSOLE_SILENCES_MAX * conf->keepalive_ms) {
-		session_close(session, GOAWAY_IDLE, "");
+		console_session_close(session, GOAWAY_IDLE, "");
 		return;
 	}
 	session_post_wanted(session, now_ms);

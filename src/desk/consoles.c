@@ -82,7 +82,7 @@ consoles_close_all(struct consoles *consoles, enum goaway reason, const char *de
 
 	/* closing takes it off the list */
 	while ((session = TAILQ_FIRST(&consoles->live)) != NULL)
-		session_close(session, reason, detail);
+		console_session_close(session, reason, detail);
 }
 
 const struct consoles_counters *
