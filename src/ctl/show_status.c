@@ -30,7 +30,7 @@ struct item {
 	const char *before, *after; /* the words around the value */
 };
 
-enum { ITEMS_MAX = 7, LABEL_WIDTH = 13 };
+enum { ITEMS_MAX = 7, LABEL_WIDTH = 13, ADDRESS_WIDTH = 22 };
 
 struct line {
 	const char *label;
@@ -99,8 +99,8 @@ static const struct line lines[] = {
 	  {"desk.resyncs_total", FORM_COUNT, "", " resyncs"},
 	  {"desk.position", FORM_COUNT, "position ", ""}}},
 	{"queues",
-	 {{"queues.groups_free", FORM_COUNT, "", " groups free"},
-	  {"queues.groups", FORM_COUNT, "of ", ""},
+	 {{"queues.groups_free", FORM_COUNT, "groups ", " free"},
+	  {"queues.groups", FORM_COUNT, "", " in all"},
 	  {"queues.reading_paused", FORM_YES, "reading paused: ", ""}}},
 	{"memory", {{"memory.rss_bytes", FORM_BYTES, "", ""}}},
 	{"certificate", {{"tls.certificate_days_left", FORM_COUNT, "", " days left"}}},
@@ -208,25 +208,31 @@ lines_put(const json_t *status, const struct line *table, size_t n, FILE *out)
 }
 
 static void
+listener_put(const json_t *listener, FILE *out)
+{
+	const json_t *connections = json_object_get(listener, "connections");
+	char room[TEXT_SHORT];
+
+	text_put_padded(out, value_text(json_object_get(listener, "address"), room), ADDRESS_WIDTH,
+			false);
+	if (json_is_true(json_object_get(listener, "controllers")))
+		(void)fputs(" controllers", out);
+	if (json_is_true(json_object_get(listener, "consoles")))
+		(void)fputs(" consoles", out);
+	if (connections != NULL)
+		(void)fprintf(out, " %s", value_text(connections, room));
+	(void)fputc('\n', out);
+}
+
+static void
 listeners_put(const json_t *listeners, FILE *out)
 {
 	size_t i;
 	json_t *listener;
-	char room[TEXT_SHORT];
 
 	json_array_foreach (listeners, i, listener) {
 		label_put(i == 0 ? "listeners" : "", out);
-		text_put_padded(out, value_text(json_object_get(listener, "address"), room), 22,
-				false);
-		(void)fprintf(out, " %s",
-			      json_is_true(json_object_get(listener, "controllers"))
-				      ? "controllers "
-				      : "");
-		(void)fprintf(out, "%s",
-			      json_is_true(json_object_get(listener, "consoles")) ? "consoles "
-										  : "");
-		(void)fprintf(out, "%s connections\n",
-			      value_text(json_object_get(listener, "connections"), room));
+		listener_put(listener, out);
 	}
 }
 

@@ -25,17 +25,13 @@ static const char page_path[] = "man/gatehoused.yaml.5";
 static char *
 page_line(const char *section, const char *key, const char *value)
 {
-	char escaped[512] = "";
+	char escaped[512];
 	size_t used = 0;
 
-	for (const char *c = value; *c != '\0' && used < sizeof(escaped) - 4; c++) {
-		if (*c == '"')
-			used += (size_t)sprintf(escaped + used, "%s",
-						strcmp(value, "\"\"") == 0 ? "\\(dq" : "");
-		else if (*c == '-')
-			used += (size_t)sprintf(escaped + used, "\\-");
-		else
-			escaped[used++] = *c;
+	for (const char *c = value; *c != '\0' && used < sizeof(escaped) - 2; c++) {
+		if (*c == '-')
+			escaped[used++] = '\\';
+		escaped[used++] = *c;
 	}
 	escaped[used] = '\0';
 	return xasprintf(".BR %s.%s \" = %s\"\n", section, key, escaped);

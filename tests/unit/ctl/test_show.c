@@ -127,7 +127,7 @@ test_status_with_all(void **state)
 
 	(void)state;
 	assert_non_null(strstr(text, "1.2, node 1, pid 4711, up 1 d 02:03:04\n"));
-	assert_non_null(strstr(text, "0.0.0.0:7443           controllers 4998 connections\n"));
+	assert_non_null(strstr(text, "0.0.0.0:7443           controllers 4998\n"));
 	assert_non_null(strstr(text, "4,998 controllers, - consoles"));
 	assert_non_null(strstr(text, "refused      no_certificate 2\n"));
 	assert_null(strstr(text, "closed"));
