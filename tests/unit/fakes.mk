@@ -9,5 +9,4 @@ FAKE_FS := fs fs_disk
 FAKES_journal/test_append := $(FAKE_FS)
 FAKES_journal/test_recover := $(FAKE_FS)
 FAKES_journal/test_power := $(FAKE_FS)
-FAKES_journal/test_threads := $(FAKE_FS)
 FAKES_base/test_fs_fake := $(FAKE_FS)

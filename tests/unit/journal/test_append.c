@@ -6,6 +6,8 @@
 #include "fixture.h"
 
 #include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "../../fake/fs_fake.h"
 #include "base/fs.h"
@@ -398,6 +400,24 @@ test_free_space_is_left_to_others(void **state)
 	assert_int_equal(rig_keep(rig), RC_OK);
 }
 
+/* A segment that could not get its name for want of space is tried again. */
+static void
+test_spare_is_kept_when_its_turn_fails(void **state)
+{
+	struct rig *rig = *state;
+
+	assert_int_equal(rig_keep(rig), RC_OK);
+	rig_append(rig, 0, 17, 60000);
+	(void)rig_post(rig, 17, 1, 60000);
+	/* the header, its sync, the new name */
+	fs_fake_fail_in(3, ENOSPC);
+	assert_int_equal(rig_turn(rig), RC_AGAIN);
+	assert_int_equal(rig_collect(rig), 0);
+	assert_int_equal(rig_turn(rig), RC_OK);
+	assert_int_equal(rig_collect(rig), 1);
+	assert_int_equal(rig_read(rig, 0, 0), 18);
+}
+
 /* Every operation of a run with several segments fails once with ENOSPC: where
  * it isn't a sync the journal waits and goes on, and loses nothing either way. */
 static void
@@ -494,12 +514,38 @@ test_recovery_does_not_trust_the_cache_after_a_failed_sync(void **state)
 	fs_fake_kill_process();
 	rig_reopen(rig);
 	assert_int_equal(rig->recovery.entries, 1);
-	rig_append(rig, 1, 1, 100);
+	assert_int_equal(journal_durable(rig->journal), 112);
 	journal_close(&rig->journal);
-	fs_fake_power_off_in(1);
 	fs_fake_power_on();
 	rig_open(rig);
-	assert_int_equal(rig_read(rig, 0, 0), 2);
+	assert_int_equal(rig_read(rig, 0, 0), 1);
+}
+
+/* The whole daemon ends: nobody can go on by mistake. */
+static void
+test_failed_sync_ends_the_process(void **state)
+{
+	struct rig *rig = *state;
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		struct group *group = rig_group(rig);
+
+		log_setup(LOG_LEVEL_CRITICAL + 1, LOG_TARGET_STDERR);
+		if (!rig_add(group, 0, 100) ||
+		    journal_start(rig->journal, NULL, 0, &rig->err) != RC_OK)
+			_exit(2);
+		/* the keeper syncs too: whichever comes first is the end */
+		fs_fake_fail_sync_in(1, EIO);
+		journal_post(rig->journal, group);
+		(void)mailbox_wait(&rig->box, -1);
+		_exit(3);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 1);
 }
 
 int
@@ -525,9 +571,12 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_full_disk_holds_back_and_goes_on, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_free_space_is_left_to_others, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_spare_is_kept_when_its_turn_fails, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_enospc_at_every_operation, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failed_sync_is_the_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failed_write_is_the_end, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failed_sync_ends_the_process, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			test_recovery_does_not_trust_the_cache_after_a_failed_sync, setup,
 			teardown),

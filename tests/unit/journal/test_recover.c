@@ -210,6 +210,9 @@ test_truncated_at_every_byte(void **state)
 		if (cut == end + entry_bytes(whole))
 			end += entry_bytes(whole++);
 		rig_open(rig);
+		uint64_t size;
+		assert_int_equal(fs_size(rig->journal->tail.fd, &size, &rig->err), RC_OK);
+		assert_int_equal(size, n);
 		assert_int_equal(rig->recovery.entries, whole);
 		assert_int_equal(rig->recovery.end, end - JOURNAL_SEGMENT_HEADER);
 		assert_int_equal(rig->recovery.dropped_bytes > 0, cut > end);
@@ -292,6 +295,9 @@ test_dropped_bytes_are_saved(void **state)
 	assert_int_equal(rig->recovery.entries, 3);
 	assert_int_equal(rig->recovery.dropped_bytes, 300001 - end);
 	assert_non_null(strstr(rig->recovery.note, "damaged/0000000000000150.0"));
+	/* also when the power fails as soon as they are wiped */
+	journal_close(&rig->journal);
+	fs_fake_power_on();
 	uint8_t *saved = fs_fake_get("j/damaged/0000000000000150.0", &n_saved);
 	assert_non_null(saved);
 	assert_int_equal(n_saved, 300001 - end);
@@ -302,7 +308,6 @@ test_dropped_bytes_are_saved(void **state)
 	for (size_t i = end; i < n; i++)
 		assert_int_equal(wiped[i], 0);
 	free(wiped);
-	journal_close(&rig->journal);
 	fs_fake_put(segment_0, bytes, n);
 	rig_open(rig);
 	assert_true(fs_fake_exists("j/damaged/0000000000000150.1"));
