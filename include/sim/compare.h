@@ -34,6 +34,7 @@ struct compare_result {
 	uint64_t controllers;
 	uint64_t sent, acked;         /* different records */
 	uint64_t stored, quarantined; /* of those that were sent */
+	uint64_t foreign;             /* rows in epochs that the ledger doesn't know */
 	uint64_t faults[COMPARE_FAULTS];
 	struct compare_example examples[COMPARE_FAULTS][COMPARE_EXAMPLES];
 };

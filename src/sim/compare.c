@@ -232,15 +232,20 @@ compare_begin_rows(struct compare *c)
 			c->streams[i].marks[m].flags &= (uint16_t)~MARK_ROWS;
 }
 
-/* The mark of a record that was sent; else it was invented, which is noted. */
+/* The mark of a record that was sent.  Else it was invented, which is noted; or it
+ * is of an epoch of which the ledger knows nothing: another ledger's.  A record
+ * that was moved to a wrong epoch is missing from its own. */
 static struct mark *
 compare_mark(struct compare *c, uint32_t controller, uint64_t epoch, uint64_t seq)
 {
 	uint32_t stream = compare_stream_of(c, controller, epoch);
-	struct mark *mark = NULL;
+	struct mark *mark;
 
-	if (stream != COMPARE_NO_STREAM)
-		mark = stream_mark(&c->streams[stream], seq);
+	if (stream == COMPARE_NO_STREAM) {
+		c->found.foreign++;
+		return NULL;
+	}
+	mark = stream_mark(&c->streams[stream], seq);
 	if (mark != NULL && (mark->flags & MARK_SENT) != 0)
 		return mark;
 	compare_note(c, COMPARE_INVENTED, controller, epoch, seq);

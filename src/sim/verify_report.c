@@ -86,11 +86,12 @@ static void
 report_json(const struct compare_result *records, const struct sightings_result *alarms,
 	    bool expected)
 {
-	json_t *root = json_pack(
-		"{s:b, s:I, s:I, s:I, s:I, s:I}", "ok", verify_is_right(records, alarms, expected),
-		"controllers", (json_int_t)records->controllers, "sent", (json_int_t)records->sent,
-		"acked", (json_int_t)records->acked, "stored", (json_int_t)records->stored,
-		"quarantined", (json_int_t)records->quarantined);
+	json_t *root = json_pack("{s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "ok",
+				 verify_is_right(records, alarms, expected), "controllers",
+				 (json_int_t)records->controllers, "sent",
+				 (json_int_t)records->sent, "acked", (json_int_t)records->acked,
+				 "stored", (json_int_t)records->stored, "quarantined",
+				 (json_int_t)records->quarantined);
 
 	for (size_t i = 0; i < COMPARE_FAULTS; i++)
 		(void)json_object_set_new(root, compare_fault_name((enum compare_fault)i),
@@ -137,6 +138,9 @@ report_text(const struct compare_result *records, const struct sightings_result 
 	       records->controllers, records->sent, records->acked, records->stored,
 	       records->quarantined);
 	report_faults_text(records);
+	if (records->foreign > 0)
+		printf("foreign        %" PRIu64 " rows in epochs that the ledger doesn't know\n",
+		       records->foreign);
 	if (alarms->sent > 0 || alarms->n_consoles > 0) {
 		printf("alarms         %" PRIu64 " sent, %" PRIu64 " seen, %" PRIu64
 		       " missing, %" PRIu64 " merged by a resync, %" PRIu64 " seen twice\n",
