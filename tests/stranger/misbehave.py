@@ -9,10 +9,10 @@ that is for the tests.
 """
 
 import dataclasses
-import time
 
-from stranger.client import (FRAME_BEFORE_WELCOME_BYTES, TIMEOUT_S, Closed, Console,
-                             Controller, Refused, TimedOut, frame, now_us, pb, varint)
+from stranger.client import Console, Controller
+from stranger.wire import (FRAME_BEFORE_WELCOME_BYTES, TIMEOUT_S, Closed, Refused, TimedOut, frame,
+                           now_us, pb, varint)
 
 KIND = "KIND_DOOR_OPENED"
 MISBEHAVIOURS = {}
@@ -184,7 +184,7 @@ def truncated(enrolment, timeout):
 
 @misbehaviour
 def empty_frames(enrolment, timeout):
-    """Messages with nothing in them: the contract has none.  PROTOCOL."""
+    """Messages with nothing in them: none of the contract's.  BAD_FRAME."""
     return after_bytes(enrolment, timeout, b"\x00" * 16)
 
 
@@ -232,8 +232,8 @@ def stale_epoch(enrolment, timeout):
 
 
 @misbehaviour
-def console_hello(enrolment, timeout):
-    """A controller that speaks the consoles' half.  Wrong for what it is: closed."""
+def console_message(enrolment, timeout):
+    """A controller that speaks the consoles' half: closed, for whatever that looks like."""
     message = pb.FromConsole(subscribe=pb.Subscribe(severity_min=1))
     return after_bytes(enrolment, timeout, frame(message.SerializeToString()), before=Console)
 
@@ -350,21 +350,19 @@ def gap(enrolment, timeout):
 
 @misbehaviour
 def gap_waited_out(enrolment, timeout):
-    """The same, until the server has lost its patience and goes on behind the hole.
-
-    The contract has not kept what came after the hole, so that is sent again."""
+    """The same, and waits until the server has lost its patience; where that ends the
+    connection, comes back with what it has.  In the end the server goes on behind the hole."""
     controller = greeted(enrolment, timeout)
     first = controller.send_record(KIND, door=1)
     last = controller.send_record(KIND, door=1, seq=first + 2)
-    end = controller.deadline(timeout)
-    while controller.acked < last and time.monotonic() < end:
-        try:
-            controller.send_again(last)
-            controller.step(min(end, controller.deadline(0.5)))
-        except TimedOut:
-            continue
-        except (Closed, Refused, KeyError):
-            break
+    deadline = controller.deadline(timeout)
+    try:
+        while controller.acked < last:
+            controller.step(deadline)
+    except (Closed, Refused):
+        controller.reconnect()
+    except TimedOut:
+        pass
     return observe(controller, lambda: controller.acked >= last, timeout)
 
 

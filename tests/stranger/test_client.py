@@ -19,8 +19,9 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from stranger import misbehave  # noqa: E402
-from stranger.client import (ALPN, Closed, Console, Controller, Enrolment, Refused,  # noqa: E402
-                             TimedOut, frame, main, pb, take_frame, varint)
+from stranger.client import Console, Controller, main  # noqa: E402
+from stranger.wire import (ALPN, Closed, Enrolment, Refused, TimedOut, frame, pb,  # noqa: E402
+                           take_frame, varint)
 
 BY_HAND = pathlib.Path(__file__).parent / "by_hand.sh"
 
@@ -466,6 +467,12 @@ def test_the_command_line_says_why(serve, capsys):
     _, enrolment = serve(talk)
     assert main(["controller", str(enrolment.folder)]) == 1
     assert "GOAWAY_REASON_UNKNOWN: who?" in capsys.readouterr().err
+
+
+def test_the_command_line_misbehaves(serve, capsys):
+    _, enrolment = serve(acking)
+    assert main(["--timeout", "5", "misbehave", str(enrolment.folder), "duplicate"]) == 0
+    assert json.loads(capsys.readouterr().out)["acked"] == 3
 
 
 def test_by_hand(serve):
