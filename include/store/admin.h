@@ -36,10 +36,12 @@ enum rc admin_put_area(struct admin *a, const char *code, const char *name, cons
 		       const char *station, struct err *err) MUST_CHECK;
 enum rc admin_put_site(struct admin *a, const char *code, const char *name, const char *area,
 		       const char *address, struct err *err) MUST_CHECK;
-/* `controller`: a name, or NULL when none is hung yet; `number` from 1, on that controller. */
+/* `controller`: a name of the same site, or NULL when none is hung yet; `number` from
+ * 1, free on that controller; 0 without one. */
 enum rc admin_put_door(struct admin *a, const char *code, const char *name, const char *site,
 		       const char *controller, uint32_t number, const char *address,
 		       struct err *err) MUST_CHECK;
+/* Can't move to another site while it serves doors. */
 enum rc admin_put_controller(struct admin *a, const char *name, const char *site,
 			     struct err *err) MUST_CHECK;
 enum rc admin_put_console(struct admin *a, const char *name, const char *station,

@@ -56,7 +56,8 @@ struct store_status {
 };
 
 struct store_hooks {
-	/* A new register was loaded.  Called by the store's thread; takes the reference. */
+	/* A new register was loaded.  Called by the store's thread; takes the reference.
+	 * Must be there. */
 	void (*on_register)(void *arg, struct reg *reg);
 	void *arg;
 };
@@ -73,7 +74,8 @@ enum rc store_start(struct store *store, struct err *err) MUST_CHECK;
 void store_reload_register(struct store *store);
 /* Any thread. */
 void store_get_status(struct store *store, struct store_status *status);
-/* Stores what is durable until `deadline_ms` from now passed, then ends the thread. */
+/* Stores what is durable, until `deadline_ms` from now passed, then ends the thread.
+ * Where PostgreSQL is away it tries once more, and leaves the rest to the journal. */
 void store_stop(struct store *store, uint64_t deadline_ms);
 void store_free(struct store **store);
 

@@ -26,7 +26,7 @@ batch_init(struct batch *batch, size_t max_entries, size_t max_bytes)
 	*batch = (struct batch){.max_entries = max_entries, .max_bytes = max_bytes};
 	batch->entries = xcalloc(max_entries, sizeof(*batch->entries));
 	/* full at max_bytes, and the entry that fills it may be of any size */
-	buf_init(&batch->bodies, max_bytes + ENTRY_BODY_MAX);
+	buf_init(&batch->bodies, max_bytes + JOURNAL_BODY_MAX);
 }
 
 void
@@ -166,8 +166,9 @@ batch_check(uint8_t type, const uint8_t *body, size_t len, enum batch_table *tab
 
 /* ---- Gathering ------------------------------------------------------------- */
 
-static enum rc
-batch_add(struct batch *batch, const struct journal_entry *from, struct err *err)
+/* There is room: batch_fill() has seen to it. */
+static void
+batch_add(struct batch *batch, const struct journal_entry *from)
 {
 	struct batch_entry *entry = &batch->entries[batch->n];
 	enum batch_table table;
@@ -179,12 +180,9 @@ batch_add(struct batch *batch, const struct journal_entry *from, struct err *err
 				      .type = from->type};
 	entry->refused = batch_check(from->type, from->body, from->len, &table, &why) != RC_OK;
 	entry->table = entry->refused ? BATCH_QUARANTINE : table;
-	if (buf_append(&batch->bodies, from->body, from->len) != RC_OK)
-		return err_fail(err, "out of memory for a batch of %zu bytes",
-				buf_len(&batch->bodies));
+	must(buf_append(&batch->bodies, from->body, from->len) == RC_OK);
 	batch->counts[entry->table]++;
 	batch->n++;
-	return RC_OK;
 }
 
 enum rc
@@ -192,13 +190,18 @@ batch_fill(struct batch *batch, struct journal_reader *reader, struct err *err)
 {
 	while (batch->n < batch->max_entries && buf_len(&batch->bodies) < batch->max_bytes) {
 		struct journal_entry entry;
-		enum rc rc = journal_read(reader, &entry, err);
+		enum rc rc;
 
-		/* those are the desk's alone: the record itself comes in its turn */
-		if (rc == RC_OK && entry.type != ENTRY_AHEAD)
-			rc = batch_add(batch, &entry, err);
+		/* before reading: what was read and not kept would be skipped */
+		if (buf_reserve(&batch->bodies, JOURNAL_BODY_MAX) == NULL)
+			return err_fail(err, "out of memory for a batch of %zu bytes",
+					buf_len(&batch->bodies));
+		rc = journal_read(reader, &entry, err);
 		if (rc != RC_OK)
 			return rc;
+		/* those are the desk's alone: the record itself comes in its turn */
+		if (entry.type != ENTRY_AHEAD)
+			batch_add(batch, &entry);
 		batch->end = entry.next;
 	}
 	return RC_OK;

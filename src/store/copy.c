@@ -28,7 +28,8 @@ static const char records_sql[] =
 
 static const struct {
 	const char *copy_sql;
-	const char *insert_sql;
+	const char *insert_sql; /* empties it */
+	const char *truncate_sql;
 } stages[] = {
 	[BATCH_RECORDS] =
 		{
@@ -37,6 +38,7 @@ static const struct {
 			"WITH moved AS (DELETE FROM pg_temp.stage_records RETURNING *)"
 			" INSERT INTO records (" ROW_RECORD_COLUMNS ")"
 			" SELECT " ROW_RECORD_COLUMNS " FROM moved ON CONFLICT DO NOTHING",
+			"TRUNCATE pg_temp.stage_records",
 		},
 	/* an alarm's row is that of its last change, also when older ones are replayed */
 	[BATCH_ALARMS] =
@@ -52,6 +54,7 @@ static const struct {
 			" ON CONFLICT (alarm_id) DO UPDATE SET (" ROW_ALARM_COLUMNS ")"
 			" = (SELECT " ROW_ALARM_COLUMNS " FROM (SELECT excluded.*) AS last)"
 			" WHERE a.change < excluded.change",
+			"TRUNCATE pg_temp.stage_alarms",
 		},
 	[BATCH_QUARANTINE] =
 		{
@@ -60,6 +63,7 @@ static const struct {
 			"WITH moved AS (DELETE FROM pg_temp.stage_quarantine RETURNING *)"
 			" INSERT INTO quarantine (" ROW_QUARANTINE_COLUMNS ")"
 			" SELECT " ROW_QUARANTINE_COLUMNS " FROM moved ON CONFLICT DO NOTHING",
+			"TRUNCATE pg_temp.stage_quarantine",
 		},
 };
 
@@ -221,6 +225,13 @@ copy_staged(struct copy *copy, const struct batch *batch, enum batch_table table
 	enum rc rc = copy_range(copy, stages[table].copy_sql, batch, table, from, to, rows, err);
 
 	return rc == RC_OK ? copy_insert_staged(copy, table, added, err) : rc;
+}
+
+enum rc
+copy_truncate_stage(struct copy *copy, enum batch_table table, struct err *err)
+{
+	return link_exec(copy->link, "truncate a temporary table", stages[table].truncate_sql, 0,
+			 NULL, NULL, err);
 }
 
 enum rc
