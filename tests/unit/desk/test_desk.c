@@ -486,6 +486,47 @@ damaged_bytes_are_refused(void **state)
 	desk_free(&desk);
 }
 
+/* What is well formed, and still can't be. */
+static void
+impossible_desks_are_refused(void **state)
+{
+	/* an alarm as it is saved: newest record, length, body with a raw code of two bytes */
+	enum { BODY = 16 + 2, SAVED = BODY + 98 + 2, DOOR_AT = 32, STATE_AT = 39 };
+	struct desk *desk = desk_of(4, 3);
+	uint8_t *first, *last;
+	struct buf buf;
+
+	(void)state;
+	buf_init(&buf, 1 << 20);
+	assert_int_equal(desk_save(desk, &buf), RC_OK);
+	buf_front(&buf)[16] = 5; /* changes up to position 5 were kept, and none is there */
+	assert_refused(buf_front(&buf), buf_len(&buf));
+
+	buf_clear(&buf);
+	(void)apply(desk, FORCED, 1, 1, false, 10);
+	(void)apply(desk, FORCED, 2, 2, false, 20);
+	assert_int_equal(desk_save(desk, &buf), RC_OK);
+	last = buf_front(&buf) + buf_len(&buf) - SAVED + BODY;
+	first = last - SAVED;
+	assert_int_equal(first[DOOR_AT], 1);
+	assert_int_equal(last[DOOR_AT], 2);
+
+	last[DOOR_AT] = 1; /* two alarms of one key */
+	assert_refused(buf_front(&buf), buf_len(&buf));
+	last[DOOR_AT] = 2;
+	last[0] = first[0]; /* ... of one id */
+	assert_refused(buf_front(&buf), buf_len(&buf));
+	last[0] = 20;
+	last[STATE_AT] = ALARM_NORMAL; /* done, and still there */
+	assert_refused(buf_front(&buf), buf_len(&buf));
+	last[STATE_AT] = ALARM_UNACKNOWLEDGED;
+	desk_free(&desk);
+	desk = desk_of(4, 3);
+	assert_int_equal(desk_load(desk, buf_front(&buf), buf_len(&buf), &(struct err){0}), RC_OK);
+	buf_fini(&buf);
+	desk_free(&desk);
+}
+
 /* Any single byte may be wrong: loaded or refused, it does no harm. */
 static void
 wrong_bytes_do_no_harm(void **state)
@@ -533,6 +574,7 @@ main(void)
 		cmocka_unit_test(the_ring_may_have_another_size),
 		cmocka_unit_test(saving_needs_room),
 		cmocka_unit_test(damaged_bytes_are_refused),
+		cmocka_unit_test(impossible_desks_are_refused),
 		cmocka_unit_test(wrong_bytes_do_no_harm),
 	};
 

@@ -426,6 +426,11 @@ the_register_changes_what_is_seen(void **state)
 	subscribe(&f, 3, CENTRE, 0);
 	assert_string_equal(f.screens[3].seen[1].text,
 			    "estate/elm/elm-front/Front door/Elm Road 1, front/elm-1/C");
+	/* ... also of a change that was encoded before */
+	subscribe(&f, 4, CENTRE, 50);
+	assert_seen(&f.screens[4], "1 2");
+	assert_string_equal(f.screens[4].seen[0].text,
+			    "estate/elm/elm-front/Front door/Elm Road 1, front/elm-1/C");
 	(void)happen(&f, FORCED, ELM, 101);
 	pump(&f);
 	hub_set_register(f.hub, sample_reg(NORTH));
@@ -628,6 +633,15 @@ many_share_a_delivery(void **state)
 	assert_int_equal(f.posts, 2 * BOXES);
 	assert_seen(&f.screens[7], "R E0 1 2");
 	assert_seen(&f.screens[27], "R E0 1 2 3");
+
+	/* as many, but not the same */
+	subscribe_filtered(&f, 40, CENTRE, "north", 0, SEVERITY_NONE);
+	subscribe_filtered(&f, 42, CENTRE, "south", 0, SEVERITY_NONE);
+	(void)happen(&f, FORCED, ELM, 101);
+	(void)happen(&f, FORCED, OAK, 102);
+	pump(&f);
+	assert_seen(&f.screens[40], "R 2 E3 4");
+	assert_seen(&f.screens[42], "R 3 E3 5");
 	fixture_fini(&f);
 }
 
