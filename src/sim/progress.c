@@ -7,13 +7,13 @@
 #include "sim/progress.h"
 
 #include <inttypes.h>
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "sim/device.h"
+#include "sim/report.h"
 
 enum { PROGRESS_LOG_EVERY_S = 5 };
 
@@ -128,72 +128,81 @@ summary_goaways(const struct peers *peers)
 	for (size_t i = 0; i < ARRAY_LEN(peers->goaways_by_reason); i++) {
 		char name[64];
 
-		if (peers->goaways_by_reason[i] == 0)
-			continue;
 		goaway_name((int)i, name);
-		(void)json_object_set_new(goaways, name,
-					  json_integer((json_int_t)peers->goaways_by_reason[i]));
+		if (peers->goaways_by_reason[i] > 0)
+			report_count(goaways, name, peers->goaways_by_reason[i]);
 	}
 	return goaways;
 }
 
 static json_t *
-summary_latency(const struct latency *latency)
+summary_connections(const struct sim *sim)
 {
-	return json_pack("{s:I, s:f, s:f, s:f, s:f}", "samples", (json_int_t)latency->n, "p50",
-			 ms_of(latency_quantile_ns(latency, 0.5)), "p90",
-			 ms_of(latency_quantile_ns(latency, 0.9)), "p99",
-			 ms_of(latency_quantile_ns(latency, 0.99)), "max", ms_of(latency->max_ns));
+	json_t *object = json_object();
+
+	report_count(object, "opened", sim->peers.connects);
+	report_count(object, "lost", sim->peers.downs);
+	report_count(object, "heartbeats", sim->tally.heartbeats);
+	return object;
 }
 
 static json_t *
 summary_records(const struct sim *sim)
 {
 	const struct tally *t = &sim->tally;
+	json_t *object = json_object();
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "sent", (json_int_t)t->sent,
-			 "acked", (json_int_t)t->acked, "waiting", (json_int_t)sim_waiting(sim),
-			 "resent", (json_int_t)t->resent, "rejected", (json_int_t)t->rejected,
-			 "resends", (json_int_t)t->resends, "reported_lost",
-			 (json_int_t)t->lost_told);
+	report_count(object, "sent", t->sent);
+	report_count(object, "acked", t->acked);
+	report_count(object, "waiting", sim_waiting(sim));
+	report_count(object, "resent", t->resent);
+	report_count(object, "rejected", t->rejected);
+	report_count(object, "resends", t->resends);
+	report_count(object, "reported_lost", t->lost_told);
+	return object;
 }
 
 static json_t *
 summary_alarms(const struct sim *sim)
 {
 	const struct tally *t = &sim->tally;
+	json_t *object = json_object();
 
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "sent",
-			 (json_int_t)sim->alarms.sent, "seen", (json_int_t)sim->alarms.seen,
-			 "ahead", (json_int_t)t->ahead, "messages", (json_int_t)t->alarm_messages,
-			 "snapshot_messages", (json_int_t)t->snapshot_messages, "resyncs",
-			 (json_int_t)t->resyncs, "latency_ms",
-			 summary_latency(&sim->alarms.latency));
+	report_count(object, "sent", sim->alarms.sent);
+	report_count(object, "seen", sim->alarms.seen);
+	report_count(object, "ahead", t->ahead);
+	report_count(object, "messages", t->alarm_messages);
+	report_count(object, "snapshot_messages", t->snapshot_messages);
+	report_count(object, "resyncs", t->resyncs);
+	report_latency(object, "latency_ms", &sim->alarms.latency);
+	return object;
 }
 
 static void
 summary_json(const struct sim *sim, double duration_s)
 {
-	json_t *root = json_pack(
-		"{s:I, s:I, s:I, s:f, s:b, s:o, s:o, s:{s:I, s:I, s:I}, s:o, s:s}", "controllers",
-		(json_int_t)sim->fleet.n, "consoles", (json_int_t)sim->dispatchers.n, "connected",
-		(json_int_t)sim->peers.ready, "duration_s", duration_s, "drained", sim->drained,
-		"records", summary_records(sim), "alarms", summary_alarms(sim), "connections",
-		"opened", (json_int_t)sim->peers.connects, "lost", (json_int_t)sim->peers.downs,
-		"heartbeats", (json_int_t)sim->tally.heartbeats, "goaways",
-		summary_goaways(&sim->peers), "last_problem", sim->peers.last_problem);
+	json_t *root = json_object();
 
-	(void)json_dumpf(root, stdout, JSON_INDENT(2));
-	(void)fputs("\n", stdout);
-	json_decref(root);
+	report_count(root, "controllers", sim->fleet.n);
+	report_count(root, "consoles", sim->dispatchers.n);
+	report_count(root, "connected", sim->peers.ready);
+	report_real(root, "duration_s", duration_s);
+	report_bool(root, "drained", sim->drained);
+	(void)json_object_set_new(root, "records", summary_records(sim));
+	(void)json_object_set_new(root, "alarms", summary_alarms(sim));
+	(void)json_object_set_new(root, "connections", summary_connections(sim));
+	(void)json_object_set_new(root, "goaways", summary_goaways(&sim->peers));
+	report_text(root, "last_problem", sim->peers.last_problem);
+	report_print(root);
 }
 
 static void
 summary_text(const struct sim *sim, double duration_s)
 {
 	const struct tally *t = &sim->tally;
-	const struct latency *latency = &sim->alarms.latency;
+	char latency[REPORT_LATENCY_MAX];
 
+	report_latency_words(&sim->alarms.latency, latency);
 	printf("controllers    %zu\nconsoles       %zu\nran for        %.1f s\n", sim->fleet.n,
 	       sim->dispatchers.n, duration_s);
 	printf("records        %" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64
@@ -203,10 +212,8 @@ summary_text(const struct sim *sim, double duration_s)
 	       sim->peers.connects, sim->peers.downs, sim->peers.goaways);
 	if (sim->alarms.sent > 0)
 		printf("alarms         %" PRIu64 " sent (%" PRIu64 " ahead), %" PRIu64
-		       " seen; p50 %.1f ms, p99 %.1f ms, longest %.1f ms\n",
-		       sim->alarms.sent, t->ahead, sim->alarms.seen,
-		       ms_of(latency_quantile_ns(latency, 0.5)),
-		       ms_of(latency_quantile_ns(latency, 0.99)), ms_of(latency->max_ns));
+		       " seen; %s\n",
+		       sim->alarms.sent, t->ahead, sim->alarms.seen, latency);
 	if (sim->options->drain && !sim->drained)
 		printf("not everything was acknowledged in time\n");
 	if (sim->peers.last_problem[0] != '\0')
