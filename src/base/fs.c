@@ -240,16 +240,23 @@ fs_durable_rename(const char *dir, const char *from, const char *to, struct err 
 {
 	char *from_path = xasprintf("%s/%s", dir, from);
 	char *to_path = xasprintf("%s/%s", dir, to);
-	enum rc rc = fs_sync_path(from_path, 0, "file", err);
+	/* first, so that want of a descriptor is noticed while nothing has happened yet */
+	int dir_fd = fs_open_retry(dir, O_RDONLY | O_DIRECTORY, 0);
+	enum rc rc;
 
-	if (rc != RC_OK)
-		goto out;
-	if (rename(from_path, to_path) < 0) {
-		rc = err_sys(err, "could not rename file \"%s\" to \"%s\"", from_path, to_path);
+	if (dir_fd < 0) {
+		rc = err_sys(err, "could not open directory \"%s\"", dir);
 		goto out;
 	}
-	rc = fs_sync_dir(dir, err);
+	rc = fs_sync_path(from_path, 0, "file", err);
+	if (rc != RC_OK)
+		goto out;
+	if (rename(from_path, to_path) < 0)
+		rc = err_sys(err, "could not rename file \"%s\" to \"%s\"", from_path, to_path);
+	else if (fsync(dir_fd) < 0)
+		rc = fs_sync_failed(err, "directory", dir);
 out:
+	fs_close(dir_fd);
 	free(from_path);
 	free(to_path);
 	return rc;
