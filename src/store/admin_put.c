@@ -24,13 +24,17 @@ put_take_code(const char *what, const char *text, char out[REGISTER_CODE_MAX + 1
 	return rc;
 }
 
+/* A label may be empty, and NULL means empty. */
 static enum rc
 put_take_label(const char *what, const char *text, char out[REGISTER_TEXT_MAX + 1], struct err *err)
 {
 	return text_trim(what, text != NULL ? text : "", REGISTER_TEXT_MAX, out, err);
 }
 
-/* The number of what is called `code`.  `sql` selects it by $1.  NULL for a code
+/* References are looked up one by one, before the row is written: PostgreSQL's word
+ * for a missing one would be a null in some column.
+ *
+ * The number of what is called `code`.  `sql` selects it by $1.  NULL for a code
  * gives NULL. */
 static enum rc
 put_find(struct admin *a, const char *sql, const char *what, const char *code,
@@ -294,7 +298,8 @@ put_check_site(struct admin *a, const char *door, const char *controller, const 
 	return rc;
 }
 
-/* On the controller, the number must be free or this door's own. */
+/* On the controller, the number must be free or this door's own.  Two doors swap
+ * their numbers by way of being unhung. */
 static enum rc
 put_check_number(struct admin *a, const char *door, const char *controller, const char *number,
 		 const char *controller_id, struct err *err)
@@ -318,7 +323,8 @@ put_check_number(struct admin *a, const char *door, const char *controller, cons
 	return rc;
 }
 
-/* Where the door hangs: fills the parameters for controller and number. */
+/* Where the door hangs, which decides whose records are its own: fills the parameters for
+ * controller and number. */
 static enum rc
 put_hang_door(struct admin *a, const char *door, const char *site_id, const char *controller,
 	      const char *number, char buffer[NUMBER_TEXT_MAX], const char *params[2],

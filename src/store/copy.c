@@ -15,6 +15,8 @@
 /* libpq is given so much at a time: its own buffer stays near this size. */
 enum { COPY_CHUNK_BYTES = 64 * 1024 };
 
+/* Columns are named wherever rows are copied: a later migration may add some, and
+ * those then have their defaults. */
 static const char stages_sql[] =
 	"CREATE TEMP TABLE stage_records (LIKE records INCLUDING CONSTRAINTS)"
 	" ON COMMIT DELETE ROWS;"
@@ -158,6 +160,7 @@ copy_begin(struct copy *copy, const char *sql, struct err *err)
 	return link_copy_begin(copy->link, sql, err);
 }
 
+/* The chunk is free again when this returns: libpq has taken or sent all of it. */
 static enum rc
 copy_flush(struct copy *copy, struct err *err)
 {
@@ -177,6 +180,8 @@ copy_end(struct copy *copy, uint64_t *rows, struct err *err)
 	return rc == RC_OK ? link_copy_end(copy->link, rows, err) : rc;
 }
 
+/* Rows are made in the chunk and sent when it is full: memory is the same for any
+ * length of a range. */
 static enum rc
 copy_range(struct copy *copy, const char *sql, const struct batch *batch, enum batch_table table,
 	   size_t from, size_t to, uint64_t *rows, struct err *err)

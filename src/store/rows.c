@@ -139,6 +139,7 @@ row_put_record(uint8_t *out, const struct row_place *place, const struct record 
 	return field_put_json_or_null(out, record->detail, record->detail_len);
 }
 
+/* Counts of 32 bits go into columns of 64: PostgreSQL's integers have a sign. */
 uint8_t *
 row_put_alarm(uint8_t *out, const struct alarm_change *change)
 {

@@ -16,7 +16,8 @@
 /*
  * Entries tried at once.  Each bad row costs about one copy of what is left of its
  * part: larger parts cost rows, smaller ones round trips.  Measured with one bad
- * row in a hundred, 512 to 1024 are the flat bottom of that.
+ * row in a hundred, 512 to 1024 are the flat bottom of that: 16 to 29 us for a row
+ * of the batch, against 1.6 us on the fast path and 4 us where all are duplicates.
  */
 enum { SLOW_PART = 1024, REFUSED_LOG_MS = 10000 };
 

@@ -44,11 +44,12 @@ store_set_state(struct store *s, enum store_state state, const char *reason)
 {
 	status_lock(s);
 	s->status.state = state;
-	/* as long as a struct err's text, so that nothing is cut */
+	/* as long as a struct err's text: nothing is cut, and the last byte stays 0 */
 	(void)strncpy(s->status.reason, reason, sizeof(s->status.reason) - 1);
 	status_unlock(s);
 }
 
+/* The hold follows the cursor, also backwards: what PostgreSQL lost is needed again. */
 void
 store_set_cursor(struct store *s, uint64_t position)
 {
@@ -100,10 +101,11 @@ store_report_up(struct store *s)
 static void
 store_report_down(struct store *s, const struct err *err)
 {
+	/* only this thread writes the status: it may read it without the lock */
 	bool same = s->status.state == s->down_state && strcmp(s->status.reason, err->msg) == 0;
 	uint64_t held_back;
 
-	/* only this thread writes the status: it may read it without the lock */
+	/* a new reason is said at once, the same one only now and then */
 	if (!same)
 		s->pace_down = (struct log_pace){0};
 	if (log_pace_ok(&s->pace_down, DOWN_LOG_MS, &held_back))
@@ -128,6 +130,8 @@ store_pause(struct store *s)
 	}
 }
 
+/* One session after the other; ends after a session that ended in order, or after
+ * the first that failed once it is time to stop. */
 static void *
 store_run(void *arg)
 {
@@ -145,7 +149,7 @@ store_run(void *arg)
 		if (rc == RC_EOF)
 			break;
 		store_report_down(s, &err);
-		/* the journal keeps what is left */
+		/* the journal keeps what is left, for the next start */
 		if (store_is_stopping(s))
 			break;
 		store_pause(s);
