@@ -78,7 +78,7 @@ follower_apply_record(struct follower *follower, const struct journal_entry *ent
 	if (!ahead)
 		positions_apply_record(follower->positions, &record);
 	if ((entry->flags & ENTRY_FLAG_DESK) != 0 &&
-	    desk_apply(follower->desk, &record, ahead, entry->position,
+	    desk_apply(follower->desk, &record, ahead, entry->next,
 		       journal_durable_us(follower->journal)) != NULL)
 		counter_add(&follower->counters.changes, 1);
 }
