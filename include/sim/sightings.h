@@ -38,7 +38,8 @@ void sightings_sent(struct sightings *sightings, uint32_t stream, uint64_t seq, 
 
 /* The number of a console, known or new. */
 uint32_t sightings_console(struct sightings *sightings, const char *name);
-void sightings_subscribed(struct sightings *sightings, uint32_t console);
+/* A console did, so alarms were expected. */
+void sightings_subscribed(struct sightings *sightings);
 void sightings_resync(struct sightings *sightings, uint32_t console, uint64_t at_ns);
 
 struct sighting {

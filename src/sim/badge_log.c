@@ -166,6 +166,8 @@ badge_time_parse(const char *text, int64_t *time_us, struct err *err)
 
 /* ---- Rows ----------------------------------------------------------------------- */
 
+/* libcsv can't be told to stop: the first mistake is kept, and what follows it is
+ * passed over. */
 static void
 badge_fail(struct badge_reader *r, enum rc rc)
 {
@@ -230,6 +232,7 @@ badge_field_cb(void *field, size_t len, void *arg)
 	}
 	memcpy(text, field, len);
 	text[len] = '\0';
+	/* an empty line may come as one empty field */
 	r->blank = r->blank && len == 0;
 	if (r->row == 1)
 		badge_header_field(r, text);

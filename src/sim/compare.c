@@ -167,7 +167,7 @@ compare_sent(struct compare *c, uint32_t stream, uint64_t seq, int64_t time_us, 
 {
 	struct compare_stream_state *s = &c->streams[stream];
 
-	if (s->n == 0)
+	if (s->n == 0) /* where this ledger begins; the server may have had more */
 		s->first = seq;
 	if (seq < s->first || seq - s->first > s->n + COMPARE_HOLE_MAX)
 		return err_invalid(err, "seq %llu of controller \"%s\" doesn't follow on %llu",
@@ -176,6 +176,8 @@ compare_sent(struct compare *c, uint32_t stream, uint64_t seq, int64_t time_us, 
 				   (unsigned long long)(s->first + s->n));
 	if (seq - s->first >= s->n)
 		stream_grow(s, (size_t)(seq - s->first + 1));
+	/* a ledger may say it twice, when a run was cut off and its record was sent
+	 * again by the next: it is the same record */
 	*stream_mark(s, seq) =
 		(struct mark){.time_us = time_us, .kind = kind, .door = door, .flags = MARK_SENT};
 	return RC_OK;
@@ -263,6 +265,7 @@ compare_stored(struct compare *c, uint32_t controller, const struct compare_row 
 		compare_note(c, COMPARE_DUPLICATE, controller, row->epoch, row->seq);
 		return;
 	}
+	/* the first one is taken for the record, the others for its copies */
 	mark->flags |= MARK_STORED;
 	mark->position = row->position;
 	mark->node = row->node;

@@ -115,6 +115,7 @@ console_on_alarm(struct console *c, const Gatehouse__V1__Alarm *alarm)
 		sim->tally.snapshot_messages++;
 		return;
 	}
+	/* in order, none left out: this one number is all there is to remember */
 	c->position = alarm->position;
 	sim->tally.alarm_messages++;
 	if (device != NAMES_NONE && sim->devices[device].epoch == alarm->epoch)
@@ -133,7 +134,7 @@ static void
 console_on_snapshot_end(struct console *c, uint64_t position)
 {
 	console_write_down(c, LEDGER_SNAPSHOT_END, position);
-	c->in_snapshot = false;
+	c->in_snapshot = false; /* what follows happens now */
 	c->subscribed = true;
 	c->position = position;
 }

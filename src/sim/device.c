@@ -39,6 +39,8 @@ device_init(struct device *d, struct sim *sim, uint32_t number)
 	d->seed = content_seed(e->name);
 	d->epoch = (uint64_t)sim->options->epoch;
 	waiting_init(&d->waiting, 0);
+	/* another epoch on the command line means that the counter was lost, and with
+	 * it what waited */
 	if (past != NULL && (!sim->options->epoch_given || past->epoch == d->epoch)) {
 		d->epoch = past->epoch;
 		d->waiting = past->waiting;
@@ -63,7 +65,9 @@ device_waiting(const struct device *d)
 
 /* ---- What is sent ------------------------------------------------------------------ */
 
-/* Highest seq that may be sent now. */
+/* Highest seq that may be sent now.  What the server had before it welcomed us
+ * takes no place in the window: its ack may come together with the next one, and
+ * both sides would wait for each other. */
 static uint64_t
 device_limit(const struct device *d)
 {
@@ -123,7 +127,8 @@ device_item(const struct device *d, uint64_t seq, struct item *item)
 		device_stock_item(d, n, seq, item);
 }
 
-/* Writes a framed message with the record; returns the place behind. */
+/* Writes a framed message with the record; returns the place behind.  The caller
+ * has room for DEVICE_RECORD_MAX. */
 static uint8_t *
 device_put_record(const struct device *d, uint64_t seq, bool ahead, uint8_t *out)
 {
@@ -188,6 +193,7 @@ device_flush(struct device *d)
 	uint8_t *out = sim->scratch, *end = out + SIM_SCRATCH_BYTES - DEVICE_RECORD_MAX;
 	uint64_t seq = d->sent, limit, per = (uint64_t)sim->options->per_tls_record;
 
+	/* first the bytes, then the ledger: what the stream refused was not sent */
 	if (d->peer.state != PEER_READY)
 		return false;
 	limit = device_limit(d);
@@ -325,6 +331,8 @@ device_send_all_ahead(struct device *d)
 static void
 device_resume(struct device *d, uint64_t epoch, uint64_t after)
 {
+	/* nothing of what waits behind sent_ever was ever sent, so it may get other
+	 * numbers; what the server has and we don't know of stays the server's */
 	if (epoch != d->epoch || after > d->sent_ever) {
 		waiting_ack(&d->waiting, d->sent_ever);
 		waiting_renumber(&d->waiting, after);
@@ -369,7 +377,7 @@ device_on_ack(struct device *d, uint64_t seq)
 		peer_close(&d->peer, "the server acknowledges what was not sent");
 		return;
 	}
-	if (seq <= d->waiting.acked)
+	if (seq <= d->waiting.acked) /* acks may be repeated */
 		return;
 	sim_write_down(d->sim, &entry);
 	d->sim->tally.acked += seq - d->waiting.acked;
@@ -385,6 +393,7 @@ device_on_reject(struct device *d, const Gatehouse__V1__Reject *reject)
 					   .seq = reject->seq,
 					   .kind = (uint16_t)reject->reason};
 
+	/* it is covered by an ack as all others: nothing else to forget */
 	sim_write_down(d->sim, &entry);
 	d->sim->tally.rejected++;
 }
@@ -394,8 +403,8 @@ device_on_resend(struct device *d, uint64_t from)
 {
 	d->sim->tally.resends++;
 	if (from == 0 || from > d->sent)
-		return; /* it is on its way */
-	if (from <= d->waiting.acked) {
+		return;                 /* it is on its way */
+	if (from <= d->waiting.acked) { /* acknowledged, and asked for: it lost its disk */
 		device_send_lost(d, from, d->waiting.acked);
 		from = d->waiting.acked + 1;
 	}

@@ -64,7 +64,7 @@ history_sent(struct waiting *waiting, const struct ledger_entry *entry)
 				  .kind = entry->kind,
 				  .door = entry->door};
 
-	if (entry->seq <= waiting->last)
+	if (entry->seq <= waiting->last) /* sent again by a later run */
 		return;
 	if (entry->seq > waiting->last + 1) { /* the server knew of more than the ledger */
 		waiting_fini(waiting);
@@ -73,6 +73,7 @@ history_sent(struct waiting *waiting, const struct ledger_entry *entry)
 	(void)waiting_push(waiting, &item);
 }
 
+/* Everything up to seq, also what an earlier ledger sent and this one doesn't have. */
 static void
 history_acked(struct waiting *waiting, uint64_t seq)
 {

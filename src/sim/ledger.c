@@ -67,6 +67,8 @@ ledger_path(const char *dir, unsigned run)
 static enum rc
 ledger_take_lock(struct ledger *ledger, const char *dir, struct err *err)
 {
+	/* a file beside the runs: the lock is held as long as it is open, and goes
+	 * with the process */
 	char *path = xasprintf("%s/lock", dir);
 	enum rc rc = fs_open(path, FS_READ_WRITE, &ledger->lock, err);
 
@@ -127,6 +129,7 @@ ledger_write(struct ledger *ledger)
 {
 	struct iovec iov = {.iov_base = ledger->buffer, .iov_len = ledger->used};
 
+	/* after a failure the rest would leave a hole: nothing more is written */
 	if (ledger->rc == RC_OK && ledger->used > 0)
 		ledger->rc = fs_write_at(ledger->fd, &iov, 1, ledger->offset, &ledger->why);
 	ledger->offset += ledger->used;
@@ -194,7 +197,7 @@ ledger_read_buffer(struct ledger_reading *r, struct err *err)
 		struct err why;
 
 		rc = ledger_decode(r->buffer + at, r->have - at, &entry, &used, &why);
-		if (rc == RC_AGAIN)
+		if (rc == RC_AGAIN) /* cut off: by the buffer's end, or by the file's */
 			break;
 		if (rc != RC_OK)
 			return err_invalid(err, "\"%s\" at byte %llu: %s", r->path,

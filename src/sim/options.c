@@ -146,8 +146,9 @@ static const char run_doc[] =
 	"Simulate a fleet of controllers and consoles.\v"
 	"Progress goes to stderr, the summary to stdout.  SIGINT or SIGTERM ends the run with a "
 	"complete ledger; a second one also ends the wait for acknowledgements.\n\n"
-	"Exit status: 0; 1 when something failed or, with --drain, was not acknowledged in time; "
-	"2 when the command line is wrong.\n\n"
+	"Exit status: 0; 1 when something failed: a client that was never welcomed, a ledger that "
+	"could not be written or, with --drain, records that were not acknowledged in time; 2 when "
+	"the run could not begin.\n\n"
 	"Examples:\n"
 	"  gatehouse-sim run --fleet clients --console-dir consoles --rate 5000 --alarms 50 \\\n"
 	"      --duration 30 --drain --ledger ledger\n"
@@ -213,6 +214,7 @@ run_parse_option(int key, char *text, struct argp_state *state)
 {
 	struct run_options *options = state->input;
 
+	/* these two mean something by being there at all */
 	options->drain |= key == KEY_DRAIN;
 	options->epoch_given |= key == KEY_EPOCH;
 	if (run_parse_plain(key, text, state))

@@ -104,9 +104,12 @@ peer_plan_return(struct peer *peer)
 		peer->told_delay = false; /* retry_at_ms is set */
 		return;
 	}
+	/* 200 ms doubled six times is above the limit */
 	if (peer->attempts < 6)
 		wait = (uint64_t)PEER_BACKOFF_FIRST_MS << peer->attempts;
 	peer->attempts++;
+	/* half to one and a half times: a fleet that was cut off together must not
+	 * come back together */
 	peer->retry_at_ms = now + wait / 2 + peers_random(peer->peers, wait);
 }
 
@@ -117,7 +120,7 @@ peer_down(struct peer *peer)
 	bool was_open = peer->state == PEER_GREETING || peer->state == PEER_READY;
 
 	peer->stream = NULL;
-	if (peer->state == PEER_STOPPED)
+	if (peer->state == PEER_STOPPED) /* its owner is gone, or it stays away for good */
 		return;
 	if (peer->state == PEER_SHAKING)
 		peer->peers->handshakes--;
@@ -137,6 +140,7 @@ peer_closed_cb(void *arg, struct stream *stream, enum stream_end end, const stru
 	char why[400];
 
 	(void)stream;
+	/* for a local end peer_close() has noted a better reason */
 	if (end != STREAM_END_LOCAL) {
 		(void)snprintf(why, sizeof(why), "%s%s%s", stream_end_name(end),
 			       err->msg[0] != '\0' ? ": " : "", err->msg);
@@ -165,6 +169,7 @@ peer_bytes_cb(void *arg, struct stream *stream, const uint8_t *bytes, size_t n)
 	size_t done = 0;
 
 	peer->heard_ms = clock_mono_ms();
+	/* a message may have closed the stream; what follows it is nobody's then */
 	while (peer->stream == stream) {
 		const uint8_t *payload;
 		size_t len, used;
@@ -320,6 +325,7 @@ peer_send(struct peer *peer, const ProtobufCMessage *message)
 	uint8_t frame[FRAME_HEADER_MAX + PEER_SEND_MAX], *end;
 	size_t len = protobuf_c_message_get_packed_size(message);
 
+	/* records go by peer_write(); what comes here is of our own making */
 	must(len <= PEER_SEND_MAX);
 	end = frame_put_header(frame, len);
 	end += protobuf_c_message_pack(message, end);

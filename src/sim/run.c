@@ -161,7 +161,8 @@ run_make_clients(struct sim *sim)
 		console_init(&sim->consoles[i], sim, i);
 }
 
-/* Each connection is a descriptor: takes as many as the system gives. */
+/* Each connection is a descriptor: takes as many as the system gives, or says
+ * before the first connection that they are too few. */
 static enum rc
 run_raise_descriptors(const struct sim *sim, struct err *err)
 {
@@ -189,6 +190,8 @@ run_catch_signals(struct run *run, struct err *err)
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGTERM);
+	/* blocked from here on: before, a signal just ends the program, and nothing
+	 * is lost because nothing was sent */
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
 	run->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (run->signals < 0)
@@ -207,6 +210,19 @@ run_set_phase(struct run *run, enum sim_phase phase, double at_most_s, uint64_t 
 		loop_stop(run->sim.loop);
 }
 
+static bool
+run_any_stopped(const struct sim *sim)
+{
+	for (size_t i = 0; i < sim->fleet.n; i++)
+		if (sim->devices[i].peer.state == PEER_STOPPED)
+			return true;
+	for (size_t i = 0; i < sim->dispatchers.n; i++)
+		if (sim->consoles[i].peer.state == PEER_STOPPED)
+			return true;
+	return false;
+}
+
+/* Once is enough: a client that comes and goes must not hold up the others. */
 static bool
 run_all_settled(const struct sim *sim)
 {
@@ -244,6 +260,7 @@ run_start(struct run *run, uint64_t now_ns)
 static void
 run_drain(struct run *run, uint64_t now_ns)
 {
+	/* a ledger that ends with standing alarms would trouble the next run's console */
 	traffic_restore_all(&run->sim);
 	if (run->sim.options->drain && run->sim.options->drain_s > 0)
 		run_set_phase(run, SIM_DRAINING, run->sim.options->drain_s, now_ns);
@@ -283,6 +300,7 @@ run_look(struct run *run, uint64_t now_ns)
 			run_start(run, now_ns);
 		break;
 	case SIM_RUNNING:
+		/* without a duration, the end of the work ends the run */
 		if (late || (sim->phase_end_ns == 0 && traffic_is_over(sim) && run_all_acked(sim) &&
 			     sim->fleet.n > 0))
 			run_drain(run, now_ns);
@@ -358,7 +376,9 @@ run_tick(void *arg)
 		run_second(run, now_ns);
 }
 
-/* Passes on what gathered in the turn. */
+/* Passes on what gathered in the turn.  Each dirty device gets one go, so that one
+ * with a long queue can't starve the others; who has more to send is put at the end
+ * of the list, for the next turn. */
 static void
 run_turn(void *arg)
 {
@@ -437,6 +457,7 @@ run_tear_down(struct run *run)
 {
 	struct sim *sim = &run->sim;
 
+	/* first those who use streams, then the streams, then the loop below them */
 	sim->peers.closing = true;
 	for (size_t i = 0; sim->devices != NULL && i < sim->fleet.n; i++)
 		device_fini(&sim->devices[i]);
@@ -471,7 +492,7 @@ run_end(struct run *run)
 		log_error("sim", "%s", err.msg);
 		run->status = 1;
 	}
-	if (sim->options->drain && !sim->drained)
+	if ((sim->options->drain && !sim->drained) || !run_all_settled(sim) || run_any_stopped(sim))
 		run->status = 1;
 	progress_summary(sim, clock_mono_ns());
 }

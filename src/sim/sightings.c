@@ -79,9 +79,8 @@ sightings_console(struct sightings *s, const char *name)
 }
 
 void
-sightings_subscribed(struct sightings *s, uint32_t console)
+sightings_subscribed(struct sightings *s)
 {
-	(void)console;
 	s->subscribed = true;
 }
 
@@ -130,6 +129,7 @@ static void
 sightings_find_twice(struct sightings *s, struct sightings_result *result)
 {
 	qsort(s->items, s->n, sizeof(*s->items), by_position);
+	/* snapshots come last in this order, and may repeat what they like */
 	for (size_t i = 1; i < s->n && !s->items[i].snapshot; i++) {
 		if (by_position(&s->items[i - 1], &s->items[i]) != 0)
 			continue;
@@ -174,6 +174,7 @@ sightings_take_samples(struct sightings *s, const struct sending *sent, size_t f
 
 		if (seen->snapshot || seen->at_ns < sent->at_ns)
 			continue;
+		/* the items are in order of time: the first one is the first change */
 		if (position == 0)
 			position = seen->position;
 		if (seen->position != position)

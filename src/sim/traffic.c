@@ -29,6 +29,7 @@ struct restore {
 	uint16_t kind, door;
 };
 
+/* All are due equally late after they were pushed, so the ring is in order. */
 static void
 restores_push(struct restores *r, const struct restore *restore)
 {
@@ -89,6 +90,7 @@ traffic_raise(struct sim *sim, uint64_t now_ns)
 				  .device = number,
 				  .kind = alarm->restore};
 
+	/* another door in each round of the fleet */
 	if (alarm->at_door && e->n_doors > 0)
 		item.door = e->doors[sim->raised / sim->fleet.n % e->n_doors].number;
 	restore.door = item.door;
@@ -105,6 +107,7 @@ traffic_live(struct sim *sim, uint64_t elapsed_ns)
 	uint64_t due = pace_due(&sim->records, elapsed_ns);
 	int64_t now_us = clock_wall_us();
 
+	/* after a stall the rest comes in the next turns, without being forgotten */
 	if (due > sim->issued + TRAFFIC_TURN_MAX)
 		due = sim->issued + TRAFFIC_TURN_MAX;
 	for (; sim->issued < due; sim->issued++)

@@ -62,6 +62,7 @@ verify_records(struct compare *compare, const struct verify_options *options,
 		if (rc != RC_OK)
 			break;
 		compare_finish(compare, result);
+		/* rows of other ledgers may have made up the count: then it looks again */
 		if (!verify_only_lost(result) || clock_mono_ms() >= until_ms)
 			break;
 		verify_pause();

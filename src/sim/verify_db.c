@@ -197,7 +197,7 @@ db_take_column(const uint8_t **in, const uint8_t *end, uint64_t *value)
 	len = be_get32(*in);
 	*in += 4;
 	*value = 0;
-	if (len == UINT32_MAX) /* -1: null */
+	if (len == UINT32_MAX) /* -1: null, which is door 0: the controller itself */
 		return true;
 	if (len > 8 || (size_t)(end - *in) < len)
 		return false;
@@ -253,7 +253,8 @@ db_tell_quarantine(const struct verify_db *db, struct compare *compare, const ui
 		compare_quarantined(compare, controller, columns[1], columns[2]);
 }
 
-/* Takes the rows of a COPY that has begun. */
+/* Takes the rows of a COPY that has begun.  libpq gives one message of the protocol
+ * at a time, and PostgreSQL puts one row in each. */
 static enum rc
 db_copy_rows(struct verify_db *db, struct compare *compare, int n_columns,
 	     void (*tell)(const struct verify_db *db, struct compare *compare,
@@ -302,6 +303,7 @@ db_copy(struct verify_db *db, const char *sql, struct compare *compare, int n_co
 	rc = db_copy_rows(db, compare, n_columns, tell, err);
 	if (rc != RC_OK)
 		return rc;
+	/* an error in the middle of the COPY is told only here */
 	while ((result = PQgetResult(db->conn)) != NULL) {
 		if (PQresultStatus(result) != PGRES_COMMAND_OK)
 			rc = db_fail(err, "could not read from PostgreSQL",

@@ -60,7 +60,7 @@ verify_load_console_entry(struct verify_loader *l, const struct ledger_entry *en
 	else if (entry->type == LEDGER_RESYNC)
 		sightings_resync(l->sightings, console, entry->mono_ns);
 	else
-		sightings_subscribed(l->sightings, console);
+		sightings_subscribed(l->sightings);
 	return RC_OK;
 }
 

@@ -283,7 +283,7 @@ sightings_make(struct fixture *f)
 	assert_int_equal(sightings_console(s, "north"), 0);
 	assert_int_equal(sightings_console(s, "south"), 1);
 	assert_int_equal(sightings_console(s, "north"), 0);
-	sightings_subscribed(s, 0);
+	sightings_subscribed(s);
 	return s;
 }
 
