@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The daemon as a whole: what there is, in the order of its making.  main.c makes
- * and ends it, status.c describes it.
+ * The daemon as a whole: what there is, in the order of its making.  open.c makes
+ * and frees it, gatehoused.c is its main thread, status.c describes it.
  *
  * Owner: the main thread.
  */
@@ -22,6 +22,11 @@
 
 enum register_source { REGISTER_NONE, REGISTER_SNAPSHOT, REGISTER_POSTGRESQL };
 
+/* Whether a thread's loop still turns. */
+struct pulse {
+	uint64_t ticks, since_ms;
+};
+
 struct gatehoused {
 	struct settings settings;
 	struct tls *tls;
@@ -39,11 +44,34 @@ struct gatehoused {
 	int64_t start_us;
 	uint64_t start_ms;
 	bool stopping;
-	/* for rates and for the watchdog: what was seen at the last look */
+	uint64_t stop_ms;
+	struct pulse *pulses; /* workers, then the follower */
+	/* for rates: what was seen at the last look */
 	uint64_t seen_bytes, seen_ms, bytes_per_s;
 };
 
-/* ---- status.c ------------------------------------------------------------------------ */
+/* ---- open.c -------------------------------------------------------------- */
+
+/* With `settings` loaded.  After a failure the process is to end. */
+enum rc gatehoused_open(struct gatehoused *daemon, struct err *err) MUST_CHECK;
+enum rc gatehoused_start(struct gatehoused *daemon, struct err *err) MUST_CHECK;
+void gatehoused_free(struct gatehoused *daemon);
+/* The first step alone, for -t. */
+enum rc gatehoused_open_tls(struct gatehoused *daemon, struct err *err) MUST_CHECK;
+
+/* ---- gatehoused.c -------------------------------------------------------- */
+
+/* Until a signal asks to stop; then winds down. */
+void gatehoused_run(struct gatehoused *daemon);
+/* Hooks of the main loop and of the store. */
+void gatehoused_mail_cb(void *arg, struct mail *mail);
+void gatehoused_turn_cb(void *arg);
+void gatehoused_housekeeping(void *arg);
+void gatehoused_on_register(void *arg, struct reg *reg);
+/* Everybody gets the register that `daemon` holds. */
+void gatehoused_spread_register(struct gatehoused *daemon);
+
+/* ---- status.c ------------------------------------------------------------ */
 
 /* The reply to {"verb":"status"}: a new object. */
 json_t *gatehoused_status(const struct gatehoused *daemon);

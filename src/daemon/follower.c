@@ -62,7 +62,7 @@ struct follower {
 	struct follower_counters counters;
 };
 
-/* ---- Applying -------------------------------------------------------------------------- */
+/* ---- Applying ------------------------------------------------------------ */
 
 static void
 follower_apply_record(struct follower *follower, const struct journal_entry *entry, bool ahead)
@@ -120,7 +120,7 @@ follower_read(struct follower *follower, uint64_t budget, struct err *err)
 	return rc;
 }
 
-/* ---- Changes into the journal -------------------------------------------------------------- */
+/* ---- Changes into the journal -------------------------------------------- */
 
 static void
 follower_post(struct follower *follower)
@@ -171,7 +171,7 @@ follower_journal_changes(struct follower *follower)
 	return true;
 }
 
-/* ---- Checkpoint ------------------------------------------------------------------------------ */
+/* ---- Checkpoint ---------------------------------------------------------- */
 
 static void
 checkpointer_write(struct checkpointer *saver)
@@ -237,8 +237,7 @@ follower_save_when_due(struct follower *follower)
 		follower->next_save_ms = now + follower->conf.checkpoint_ms;
 }
 
-/* ---- The loop's hooks --------------------------------------------------------------------------
- */
+/* ---- The loop's hooks ---------------------------------------------------- */
 
 static void
 follower_mail_cb(void *arg, struct mail *mail)
@@ -312,8 +311,7 @@ follower_run(void *arg)
 	return NULL;
 }
 
-/* ---- Beginning: checkpoint, replay
- * ---------------------------------------------------------------- */
+/* ---- Beginning: checkpoint, replay --------------------------------------- */
 
 static void
 follower_new_tables(struct follower *follower)

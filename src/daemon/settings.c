@@ -234,7 +234,7 @@ static const struct conf_schema settings_schema = {
 	.n_lists = ARRAY_LEN(settings_lists),
 };
 
-/* ---- What no single key shows --------------------------------------------- */
+/* ---- What no single key shows -------------------------------------------- */
 
 static enum rc
 check_fleet(const char *path, const struct settings *s, struct err *err)

@@ -10,7 +10,7 @@
 #include "base/clock.h"
 #include "daemon/gatehoused.h"
 
-/* ---- Sums over workers ------------------------------------------------------------------ */
+/* ---- Sums over workers --------------------------------------------------- */
 
 struct fleet_sums {
 	uint64_t records, rejected, duplicates, gaps, ahead, resends, groups_free, paused;
@@ -56,7 +56,7 @@ fleet_sums(const struct gatehoused *daemon)
 	return sums;
 }
 
-/* ---- Sections ------------------------------------------------------------------------------ */
+/* ---- Sections ------------------------------------------------------------ */
 
 static json_t *
 number(uint64_t value)
@@ -255,7 +255,7 @@ resident_bytes(void)
 	return resident * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* ---- The whole ------------------------------------------------------------------------------- */
+/* ---- The whole ----------------------------------------------------------- */
 
 json_t *
 gatehoused_status(const struct gatehoused *daemon)

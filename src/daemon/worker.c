@@ -47,7 +47,7 @@ struct worker {
 	struct worker_counters counters;
 };
 
-/* ---- The lobby: streams in their handshake -------------------------------------------- */
+/* ---- The lobby: streams in their handshake ------------------------------- */
 
 static struct refused_source *
 worker_source(struct worker *worker, const char *peer)
@@ -154,7 +154,7 @@ static const struct stream_hooks lobby_hooks = {
 	.on_closed = lobby_closed_cb,
 };
 
-/* ---- Accepting -------------------------------------------------------------------------- */
+/* ---- Accepting ----------------------------------------------------------- */
 
 uint64_t
 worker_connections(const struct worker *worker)
@@ -224,7 +224,7 @@ worker_close_entrances(struct worker *worker)
 		listener_free(&worker->entrances[i].listener);
 }
 
-/* ---- The loop's hooks -------------------------------------------------------------------- */
+/* ---- The loop's hooks ---------------------------------------------------- */
 
 static void
 worker_take_register(struct worker *worker, struct worker_register *mail)
@@ -308,7 +308,7 @@ worker_run(void *arg)
 	return NULL;
 }
 
-/* ---- Beginning and end ---------------------------------------------------------------------- */
+/* ---- Beginning and end --------------------------------------------------- */
 
 static enum rc
 worker_new_sessions(struct worker *worker, struct err *err)

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * How the daemon comes to be and goes, one function per step, in this order:
+ *
+ *	certificates - journal (recovered) - follower (replayed) - loop - store -
+ *	roster - workers - register (snapshot) | threads run - sockets open
+ *
+ * Up to the bar nothing runs and nothing is taken on.
+ */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/listen.h"
+#include "base/log.h"
+#include "daemon/gatehoused.h"
+
+enum { HOUSEKEEPING_MS = 1000, CERTIFICATE_WARN_DAYS = 30 };
+
+/* ---- Start: each step one function, in order ----------------------------- */
+
+enum rc
+gatehoused_open_tls(struct gatehoused *daemon, struct err *err)
+{
+	struct tls_files files = {
+		.ca = daemon->settings.tls_ca,
+		.certificate = daemon->settings.tls_certificate,
+		.key = daemon->settings.tls_key,
+	};
+	enum rc rc = tls_server_new(&daemon->tls, &files, err);
+
+	if (rc == RC_OK && tls_days_left(daemon->tls) < CERTIFICATE_WARN_DAYS)
+		log_warning("daemon", "certificate \"%s\" ends in %d days", files.certificate,
+			    tls_days_left(daemon->tls));
+	return rc;
+}
+
+static enum rc
+gatehoused_open_journal(struct gatehoused *daemon, struct err *err)
+{
+	const struct settings *settings = &daemon->settings;
+	struct journal_conf conf = {
+		.dir = settings->journal_dir,
+		.node = (uint32_t)settings->node_id,
+		.segment_bytes = (uint64_t)settings->segment_mb << 20,
+		.retain_ms = (uint64_t)settings->retain_s * 1000,
+		.free_min_bytes = (uint64_t)settings->disk_free_min_mb << 20,
+		.spare_segments = (unsigned)settings->spare_segments,
+	};
+	struct journal_recovery recovery;
+	uint64_t begin_ms = clock_mono_ms();
+	enum rc rc = journal_open(&daemon->journal, &conf, &recovery, err);
+
+	if (rc != RC_OK)
+		return rc;
+	log_info("journal", "%s first=%lu end=%lu segments=%lu dropped_bytes=%lu took_ms=%lu%s%s",
+		 recovery.created ? "created" : "recovered", (unsigned long)recovery.first,
+		 (unsigned long)recovery.end, (unsigned long)recovery.segments,
+		 (unsigned long)recovery.dropped_bytes, (unsigned long)(clock_mono_ms() - begin_ms),
+		 recovery.note[0] != '\0' ? ": " : "", recovery.note);
+	return RC_OK;
+}
+
+static enum rc
+gatehoused_open_follower(struct gatehoused *daemon, struct err *err)
+{
+	const struct settings *settings = &daemon->settings;
+	struct follower_conf conf = {
+		.state_dir = settings->state_dir,
+		.desk = {.node = (uint32_t)settings->node_id,
+			 .history = (size_t)settings->history,
+			 .open_alarms_max = (size_t)settings->open_alarms_max},
+		.credit_bytes = (size_t)settings->console_queue_kb * 1024,
+		.checkpoint_ms = (uint64_t)settings->checkpoint_s * 1000,
+		.node = (uint32_t)settings->node_id,
+	};
+	uint64_t replayed = 0, begin_ms = clock_mono_ms();
+	enum rc rc = follower_new(&daemon->follower, &conf, daemon->journal, &replayed, err);
+
+	if (rc == RC_OK)
+		log_info("follower", "replayed entries=%lu took_ms=%lu", (unsigned long)replayed,
+			 (unsigned long)(clock_mono_ms() - begin_ms));
+	return rc;
+}
+
+static enum rc
+gatehoused_open_store(struct gatehoused *daemon, struct err *err)
+{
+	const struct settings *settings = &daemon->settings;
+	struct store_conf conf = {
+		.conninfo = settings->conninfo,
+		.node = (uint32_t)settings->node_id,
+		.batch_records = (uint64_t)settings->batch_records,
+		.batch_bytes = (uint64_t)settings->batch_mb << 20,
+		.batch_wait_ms = (uint64_t)settings->batch_wait_ms,
+		.connect_timeout_s = (uint64_t)settings->connect_timeout_s,
+		.statement_timeout_s = (uint64_t)settings->statement_timeout_s,
+		.retry_ms = (uint64_t)settings->retry_ms,
+		.partitions_ahead_days = (uint64_t)settings->partitions_ahead_days,
+	};
+	struct store_hooks hooks = {.on_register = gatehoused_on_register, .arg = daemon};
+
+	return store_new(&daemon->store, &conf, daemon->journal, &hooks, err);
+}
+
+/* A start without PostgreSQL serves from what was true when it last answered. */
+static void
+gatehoused_read_snapshot(struct gatehoused *daemon)
+{
+	struct err err;
+	enum rc rc = reg_snapshot_read(daemon->settings.state_dir, &daemon->reg, &err);
+
+	if (rc == RC_OK)
+		daemon->reg_source = REGISTER_SNAPSHOT;
+	else if (rc != RC_EOF)
+		log_warning("daemon", "register snapshot not used: %s", err.msg);
+	if (rc != RC_OK)
+		log_info("daemon", "no register until PostgreSQL answers");
+}
+
+static enum rc
+gatehoused_open_roster(struct gatehoused *daemon, struct err *err)
+{
+	struct roster_conf conf = {
+		.lease_ms = (uint64_t)daemon->settings.lease_s * 1000,
+		.node = (uint32_t)daemon->settings.node_id,
+		.start_us = daemon->start_us,
+		.observer_index = daemon->n_workers,
+		.observers = daemon->n_workers + 1,
+	};
+
+	return roster_new(&daemon->roster, daemon->loop, &conf,
+			  follower_positions(daemon->follower), daemon->journal, err);
+}
+
+/* One socket per worker and entrance; where the kernel chooses the port, the first
+ * one's choice is everybody's. */
+static enum rc
+gatehoused_listen(struct gatehoused *daemon, int *listening, struct err *err)
+{
+	for (size_t i = 0; i < daemon->settings.n_listeners; i++) {
+		struct entrance *entrance = &daemon->entrances[i];
+		enum rc rc;
+
+		if (entrance->port == 0)
+			entrance->port = (uint16_t)entrance->settings->port;
+		rc = listen_tcp(entrance->settings->address, entrance->port, &listening[i],
+				&entrance->port, err);
+		if (rc != RC_OK)
+			return rc;
+	}
+	return RC_OK;
+}
+
+static enum rc
+gatehoused_open_worker(struct gatehoused *daemon, unsigned index, struct err *err)
+{
+	struct worker_setup setup = {
+		.index = index,
+		.count = daemon->n_workers,
+		.settings = &daemon->settings,
+		.entrances = daemon->entrances,
+		.n_entrances = daemon->settings.n_listeners,
+		.tls = daemon->tls,
+		.journal = daemon->journal,
+		.roster = loop_mailbox(daemon->loop),
+		.hub = follower_mailbox(daemon->follower),
+		.main = loop_mailbox(daemon->loop),
+		.all = daemon->workers,
+		.start_us = daemon->start_us,
+	};
+
+	return worker_new(&daemon->workers[index], &setup, err);
+}
+
+static enum rc
+gatehoused_open_workers(struct gatehoused *daemon, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	daemon->workers = xcalloc(daemon->n_workers, sizeof(struct worker *));
+	daemon->pulses = xcalloc(daemon->n_workers + 1, sizeof(*daemon->pulses));
+	daemon->entrances = xcalloc(daemon->settings.n_listeners, sizeof(struct entrance));
+	for (size_t i = 0; i < daemon->settings.n_listeners; i++)
+		daemon->entrances[i].settings = &daemon->settings.listeners[i];
+	for (unsigned i = 0; i < daemon->n_workers && rc == RC_OK; i++)
+		rc = gatehoused_open_worker(daemon, i, err);
+	return rc;
+}
+
+static enum rc
+gatehoused_open_loop(struct gatehoused *daemon, struct err *err)
+{
+	struct loop_hooks hooks = {
+		.on_mail = gatehoused_mail_cb, .on_turn = gatehoused_turn_cb, .arg = daemon};
+	enum rc rc = loop_new(&daemon->loop, &hooks, err);
+
+	if (rc == RC_OK)
+		rc = loop_every(daemon->loop, HOUSEKEEPING_MS, gatehoused_housekeeping, daemon,
+				err);
+	return rc;
+}
+
+enum rc
+gatehoused_open(struct gatehoused *daemon, struct err *err)
+{
+	enum rc rc = gatehoused_open_tls(daemon, err);
+
+	daemon->start_us = clock_wall_us();
+	daemon->start_ms = clock_mono_ms();
+	daemon->n_workers = daemon->settings.workers > 0 ? (unsigned)daemon->settings.workers
+							 : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+	if (rc == RC_OK)
+		rc = gatehoused_open_journal(daemon, err);
+	if (rc == RC_OK)
+		rc = gatehoused_open_follower(daemon, err);
+	if (rc == RC_OK)
+		rc = gatehoused_open_loop(daemon, err);
+	if (rc == RC_OK)
+		rc = gatehoused_open_store(daemon, err);
+	if (rc == RC_OK)
+		rc = gatehoused_open_roster(daemon, err);
+	if (rc == RC_OK)
+		rc = gatehoused_open_workers(daemon, err);
+	if (rc == RC_OK)
+		gatehoused_read_snapshot(daemon);
+	return rc;
+}
+
+static enum rc
+gatehoused_start_workers(struct gatehoused *daemon, struct err *err)
+{
+	enum rc rc = RC_OK;
+
+	for (unsigned i = 0; i < daemon->n_workers && rc == RC_OK; i++) {
+		int *listening = xcalloc(daemon->settings.n_listeners, sizeof(int));
+
+		rc = gatehoused_listen(daemon, listening, err);
+		if (rc == RC_OK)
+			rc = worker_start(daemon->workers[i], listening, err);
+		free(listening);
+	}
+	return rc;
+}
+
+static json_t *
+gatehoused_status_hook(void *arg)
+{
+	return gatehoused_status(arg);
+}
+
+static void
+gatehoused_reload_hook(void *arg)
+{
+	struct gatehoused *daemon = arg;
+
+	store_reload_register(daemon->store);
+}
+
+enum rc
+gatehoused_start(struct gatehoused *daemon, struct err *err)
+{
+	struct mailbox *wake[] = {follower_mailbox(daemon->follower), store_mailbox(daemon->store)};
+	struct control_hooks hooks = {
+		.status = gatehoused_status_hook, .reload = gatehoused_reload_hook, .arg = daemon};
+	enum rc rc = journal_start(daemon->journal, wake, ARRAY_LEN(wake), err);
+
+	if (rc == RC_OK)
+		rc = follower_start(daemon->follower, err);
+	if (rc == RC_OK)
+		rc = store_start(daemon->store, err);
+	if (rc == RC_OK && daemon->reg != NULL)
+		gatehoused_spread_register(daemon);
+	if (rc == RC_OK)
+		rc = gatehoused_start_workers(daemon, err);
+	if (rc == RC_OK)
+		rc = control_new(&daemon->control, daemon->loop, daemon->settings.control_socket,
+				 &hooks, follower_mailbox(daemon->follower), err);
+	return rc;
+}
+
+/* ---- End ----------------------------------------------------------------- */
+
+static void
+gatehoused_discard(struct mail *mail)
+{
+	if (mail->kind == WORKER_MAIL_REGISTER)
+		reg_unref(&CONTAINER_OF(mail, struct worker_register, mail)->reg);
+	free(mail);
+}
+
+void
+gatehoused_free(struct gatehoused *daemon)
+{
+	for (unsigned i = 0; i < daemon->n_workers && daemon->workers != NULL; i++)
+		worker_free(&daemon->workers[i]);
+	free(daemon->workers);
+	free(daemon->pulses);
+	free(daemon->entrances);
+	control_free(&daemon->control);
+	if (daemon->loop != NULL)
+		loop_discard_mail(daemon->loop, gatehoused_discard);
+	roster_free(&daemon->roster);
+	store_free(&daemon->store);
+	follower_free(&daemon->follower);
+	journal_close(&daemon->journal);
+	reg_unref(&daemon->reg);
+	loop_free(&daemon->loop);
+	tls_unref(&daemon->tls);
+	settings_free(&daemon->settings);
+}
