@@ -14,6 +14,9 @@
 
 enum { CONTROLLER_DOORS_MAX = 256, HELLO_TEXT_MAX = 64, CARD_MAX = 32, PROTOCOL_VERSION = 1 };
 
+/* Longest message before the welcome (console or controller), as the contract says. */
+enum { HELLO_FRAME_MAX = 4096 };
+
 /* Highest epoch and seq: they are positive bigints in PostgreSQL. */
 #define EPOCH_MAX ((uint64_t)1 << 62)
 #define SEQ_MAX   ((uint64_t)INT64_MAX)
@@ -116,7 +119,7 @@ enum reject reported_check(struct arena *arena, const struct reported *reported,
  * quarantine.  Returns its length, or 0 when it would be more than `max`. */
 size_t reported_pack_safely(struct reported *reported, uint8_t *out, size_t max);
 
-/* ---- Answers: framed, ready to be sent ------------------------------------ */
+/* ---- Answers: framed, ready to be sent ----------------------------------- */
 
 /* Long enough for each of these. */
 enum { CONTROLLER_ANSWER_MAX = 512 };

@@ -7,7 +7,8 @@
  * HOLES.  Behind a hole nothing is kept: the controller is asked to send on from
  * the hole, and what came behind it comes again.  The hole is declared a gap only
  * when the controller shows that it has nothing to fill it with: it says so
- * (Lost), it sends the first record behind the hole a second time, or it opens
+ * (Lost), it sends the first record behind the hole a second time after it was
+ * asked, or it opens
  * with a record behind the hole after a former session had asked.  So a gap can
  * never cost a record that the controller still has.
  */
@@ -20,7 +21,7 @@
 #include "sessions_priv.h"
 #include "wire/kind.h"
 
-/* ---- What it says --------------------------------------------------------------- */
+/* ---- What it says -------------------------------------------------------- */
 
 static enum reject
 intake_resolve_door(const struct session *session, const struct reported *reported,
@@ -85,7 +86,7 @@ intake_flags(const struct record *record)
 	return (kind->flags & KIND_FLAG_RAISES) != 0 || kind->restores != 0 ? ENTRY_FLAG_DESK : 0;
 }
 
-/* ---- Into the group ----------------------------------------------------------------- */
+/* ---- Into the group ------------------------------------------------------ */
 
 /* The sequence moves on to `seq`, and the session is told when that is durable.
  * An entry was added just before, so there is a batch. */
@@ -165,7 +166,7 @@ intake_append(struct session *session, struct reported *reported)
 	return INTAKE_DONE;
 }
 
-/* ---- Its place in the sequence --------------------------------------------------------- */
+/* ---- Its place in the sequence ------------------------------------------- */
 
 /* Records last_seq + 1 .. to are gone for good: says so in the journal, goes on. */
 static enum intake
@@ -199,8 +200,11 @@ intake_behind_hole(struct session *session, struct reported *reported)
 	uint64_t seq = reported_seq(reported);
 	bool first_time = session->hole_seen == 0;
 	bool asked_before = session->sequence.asked_from == session->sequence.last_seq + 1;
+	/* what came in one piece with the hole was sent before the question arrived */
+	bool again = !first_time && seq <= session->hole_seen &&
+		     session->readings != session->hole_reading;
 
-	if ((first_time && asked_before) || (!first_time && seq <= session->hole_seen)) {
+	if ((first_time && asked_before) || again) {
 		if (intake_gap(session, seq - 1) == INTAKE_WAIT)
 			return INTAKE_WAIT;
 		return intake_append(session, reported);
@@ -208,6 +212,7 @@ intake_behind_hole(struct session *session, struct reported *reported)
 	counter_add(&session->all->counters.out_of_order, 1);
 	if (first_time) {
 		session->hole_seen = seq;
+		session->hole_reading = session->readings;
 		session_ask_again(session);
 	}
 	return INTAKE_DONE;

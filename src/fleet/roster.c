@@ -53,7 +53,7 @@ struct roster {
 	struct roster_counters counters;
 };
 
-/* ---- Its own records --------------------------------------------------------- */
+/* ---- Its own records ----------------------------------------------------- */
 
 static void
 roster_post(struct roster *roster)
@@ -94,7 +94,7 @@ roster_group_back(struct roster *roster, struct mail *mail)
 	roster->free_groups[roster->n_free++] = CONTAINER_OF(mail, struct group, mail);
 }
 
-/* ---- Rows ---------------------------------------------------------------------- */
+/* ---- Rows ---------------------------------------------------------------- */
 
 static struct roster_row *
 roster_xget(struct roster *roster, uint32_t controller_id)
@@ -125,7 +125,7 @@ roster_tell(const struct roster_holder *to, unsigned kind, const struct roster_r
 	mailbox_post(to->box, &grant->mail);
 }
 
-/* ---- Claims ---------------------------------------------------------------------- */
+/* ---- Claims -------------------------------------------------------------- */
 
 /* Which sequence the session is to go on with.  False: the epoch is stale. */
 static bool
@@ -253,7 +253,7 @@ roster_mail(struct roster *roster, struct mail *mail)
 	roster_post(roster);
 }
 
-/* ---- Leases ------------------------------------------------------------------------ */
+/* ---- Leases -------------------------------------------------------------- */
 
 static void
 roster_lease_ended(struct roster *roster, struct roster_row *row)
@@ -288,7 +288,7 @@ roster_sweep(void *arg)
 	roster_post(roster);
 }
 
-/* ---- Beginning and end --------------------------------------------------------------- */
+/* ---- Beginning and end --------------------------------------------------- */
 
 static void
 roster_add_known(void *arg, const struct position *position)

@@ -14,7 +14,7 @@
 #include "sessions_priv.h"
 #include "wire/frame.h"
 
-/* ---- State, answers, end ------------------------------------------------------------- */
+/* ---- State, answers, end ------------------------------------------------- */
 
 static void
 session_set_state(struct session *session, enum session_state state)
@@ -108,7 +108,7 @@ session_ask_again(struct session *session)
 	session_answer(session, bytes, controller_put_resend(bytes, from));
 }
 
-/* ---- Messages --------------------------------------------------------------------------- */
+/* ---- Messages ------------------------------------------------------------ */
 
 static bool
 session_doors_ok(struct session *session, const struct hello *hello)
@@ -244,7 +244,7 @@ static session_handler *const session_handlers[SESSION_STATES][CONTROLLER_MSG_LO
 		},
 };
 
-/* ---- Frames -------------------------------------------------------------------------------- */
+/* ---- Frames -------------------------------------------------------------- */
 
 static enum intake
 session_take_frame(struct session *session, const uint8_t *payload, size_t n)
@@ -279,6 +279,15 @@ session_wait_for_group(struct session *session)
 	stream_pause(session->stream);
 }
 
+/* Who has not been welcomed has not been told how much is allowed. */
+static size_t
+session_frame_max(const struct session *session)
+{
+	size_t max = session->all->conf.frame_max_bytes;
+
+	return session->state == SESSION_HELLO && max > HELLO_FRAME_MAX ? HELLO_FRAME_MAX : max;
+}
+
 static size_t
 session_bytes_cb(void *arg, struct stream *stream, const uint8_t *bytes, size_t n)
 {
@@ -288,6 +297,7 @@ session_bytes_cb(void *arg, struct stream *stream, const uint8_t *bytes, size_t 
 
 	(void)stream;
 	must(session->magic == SESSION_MAGIC);
+	session->readings++;
 	session->heard_ms = clock_mono_ms();
 	TAILQ_REMOVE(&all->all, session, in_all);
 	TAILQ_INSERT_TAIL(&all->all, session, in_all);
@@ -295,14 +305,14 @@ session_bytes_cb(void *arg, struct stream *stream, const uint8_t *bytes, size_t 
 		const uint8_t *payload;
 		size_t len, frame;
 
-		switch (frame_parse(bytes + used, n - used, all->conf.frame_max_bytes, &payload,
+		switch (frame_parse(bytes + used, n - used, session_frame_max(session), &payload,
 				    &len, &frame)) {
 		case FRAME_PARTIAL:
 			return used;
 		case FRAME_TOO_LONG:
 			session_close(session, GOAWAY_FRAME_TOO_LONG,
-				      "a frame is longer than %" PRIu32 " bytes",
-				      all->conf.frame_max_bytes);
+				      "a frame is longer than %zu bytes",
+				      session_frame_max(session));
 			return used;
 		case FRAME_BAD:
 			session_close(session, GOAWAY_BAD_FRAME,
@@ -326,7 +336,7 @@ const struct stream_hooks session_hooks = {
 	.on_closed = session_closed_cb,
 };
 
-/* ---- Time ------------------------------------------------------------------------------------ */
+/* ---- Time ---------------------------------------------------------------- */
 
 void
 session_check_time(struct session *session, uint64_t now_ms)

@@ -17,7 +17,7 @@
 
 enum { SESSIONS_SWEEP_MS = 500, SESSIONS_ARENA_BYTES = 256 * 1024 };
 
-/* ---- Slots ---------------------------------------------------------------------------- */
+/* ---- Slots --------------------------------------------------------------- */
 
 struct session *
 sessions_find(struct sessions *all, uint64_t id)
@@ -91,7 +91,7 @@ sessions_bury(struct sessions *all)
 	}
 }
 
-/* ---- Beginning of a session ------------------------------------------------------------- */
+/* ---- Beginning of a session ---------------------------------------------- */
 
 static bool
 sessions_may_enter(struct session *session)
@@ -136,7 +136,7 @@ sessions_adopt(struct sessions *all, struct stream *stream)
 		(void)sessions_may_enter(session);
 }
 
-/* ---- Roster ------------------------------------------------------------------------------ */
+/* ---- Roster -------------------------------------------------------------- */
 
 void
 sessions_release(struct sessions *all, uint32_t controller_id, uint64_t generation,
@@ -197,7 +197,7 @@ sessions_mail(struct sessions *all, struct mail *mail)
 	free(grant);
 }
 
-/* ---- Register ------------------------------------------------------------------------------ */
+/* ---- Register ------------------------------------------------------------ */
 
 void
 sessions_set_register(struct sessions *all, struct reg *reg)
@@ -219,7 +219,7 @@ sessions_set_register(struct sessions *all, struct reg *reg)
 	reg_unref(&old);
 }
 
-/* ---- Time ------------------------------------------------------------------------------------ */
+/* ---- Time ---------------------------------------------------------------- */
 
 static void
 sessions_sweep(void *arg)
@@ -241,8 +241,7 @@ sessions_turn(struct sessions *all)
 	sessions_bury(all);
 }
 
-/* ---- The set -----------------------------------------------------------------------------------
- */
+/* ---- The set ------------------------------------------------------------- */
 
 enum rc
 sessions_new(struct sessions **out, struct loop *loop, const struct sessions_conf *conf,

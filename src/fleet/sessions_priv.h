@@ -35,7 +35,9 @@ struct session {
 	uint64_t generation;      /* of the roster's grant */
 	struct sequence sequence; /* last_seq: appended to a group, not yet durable */
 	uint64_t hole_seen;       /* lowest seq that came behind a hole; 0: no hole */
+	uint64_t hole_reading;    /* in which that was */
 	uint64_t hole_deadline_ms;
+	uint64_t readings;  /* how often bytes came */
 	uint64_t ack_batch; /* number of the batch in which this session has an ack .. */
 	size_t ack_index;   /* .. and where */
 	bool waits_for_group;
@@ -90,7 +92,7 @@ struct sessions {
 	struct sessions_counters counters;
 };
 
-/* ---- session.c ------------------------------------------------------------------ */
+/* ---- session.c ----------------------------------------------------------- */
 
 extern const struct stream_hooks session_hooks;
 
@@ -105,7 +107,7 @@ void session_ask_again(struct session *session);
 /* Looks at deadlines. */
 void session_check_time(struct session *session, uint64_t now_ms);
 
-/* ---- sessions.c ------------------------------------------------------------------- */
+/* ---- sessions.c ---------------------------------------------------------- */
 
 /* NULL when it is gone. */
 struct session *sessions_find(struct sessions *all, uint64_t id);
@@ -115,7 +117,7 @@ void sessions_remove(struct session *session);
 void sessions_release(struct sessions *all, uint32_t controller_id, uint64_t generation,
 		      const struct sequence *sequence, uint64_t heard_ms);
 
-/* ---- intake.c ------------------------------------------------------------------------ */
+/* ---- intake.c ------------------------------------------------------------ */
 
 enum intake {
 	INTAKE_DONE, /* the message was dealt with */
@@ -126,7 +128,7 @@ enum intake intake_record(struct session *session, struct reported *reported);
 enum intake intake_ahead(struct session *session, struct reported *reported);
 enum intake intake_lost(struct session *session, uint64_t from, uint64_t to);
 
-/* ---- batch.c -------------------------------------------------------------------------- */
+/* ---- batch.c ------------------------------------------------------------- */
 
 void batches_init(struct sessions *all);
 void batches_fini(struct sessions *all);

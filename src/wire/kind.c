@@ -60,7 +60,7 @@ static const struct kind kinds[] = {
 	{ 303, "tamper.reader_restored",     KIND_CLASS_ALARM, NONE,              0,             302 },
 	{ 304, "tamper.cabinet",             KIND_CLASS_ALARM, SEVERITY_HIGH,     RAISES,          0 },
 	{ 305, "tamper.cabinet_restored",    KIND_CLASS_ALARM, NONE,              0,             304 },
-	{ 320, "panic",                      KIND_CLASS_ALARM, SEVERITY_CRITICAL, ONCE,            0 },
+	{ 320, "panic",                      KIND_CLASS_ALARM, SEVERITY_CRITICAL, ONCE | SILENT,   0 },
 	{ 321, "hold_up",                    KIND_CLASS_ALARM, SEVERITY_CRITICAL, ONCE | SILENT,   0 },
 	{ 322, "emergency_call",             KIND_CLASS_ALARM, SEVERITY_CRITICAL, ONCE,            0 },
 	{ 330, "fire",                       KIND_CLASS_ALARM, SEVERITY_CRITICAL, ONCE,            0 },
