@@ -21,7 +21,7 @@
 #include "register/register.h"
 #include "wire/console_msg.h"
 
-/* ---- Messages to the hub: allocated by the sender, freed by the hub ---------- */
+/* ---- Messages to the hub: allocated by the sender, freed by the hub ------ */
 
 enum {
 	HUB_MAIL_SUBSCRIBE = 200, /* struct hub_subscribe; again replaces the filter */
@@ -70,7 +70,7 @@ struct hub_delivery {
 
 void hub_delivery_free(struct hub_delivery **delivery);
 
-/* ---- The hub -------------------------------------------------------------------- */
+/* ---- The hub ------------------------------------------------------------- */
 
 struct hub_counters {
 	counter subscribers, changes_sent, resyncs;

@@ -55,7 +55,7 @@ struct journal_conf {
 	unsigned spare_segments; /* how many are made ahead; >= 1 */
 };
 
-/* ---- Groups: how entries come in ---------------------------------------- */
+/* ---- Groups: how entries come in ----------------------------------------- */
 
 /*
  * What one producer gathered in one turn.  The producer fills it, posts it, and
@@ -87,7 +87,7 @@ void group_clear(struct group *group);
  * crc are filled here, the crc by the journal's thread. */
 uint8_t *group_add(struct group *group, uint8_t type, uint8_t flags, size_t body_len);
 
-/* ---- The journal -------------------------------------------------------- */
+/* ---- The journal --------------------------------------------------------- */
 
 /*
  * What recovery found, for one line in the log.  The valid prefix is kept; what
@@ -144,7 +144,7 @@ struct journal_stats {
 /* Any thread. */
 void journal_get_stats(struct journal *journal, struct journal_stats *stats);
 
-/* ---- Followers ---------------------------------------------------------- */
+/* ---- Followers ----------------------------------------------------------- */
 
 /* A hold keeps every segment from `position` on.  `name` is borrowed for ever.
  * Before journal_start(). */

@@ -95,7 +95,7 @@ struct reg *reg_ref(struct reg *reg);
 /* NULLs the caller; NULL is allowed. */
 void reg_unref(struct reg **reg);
 
-/* ---- Asking: any thread that holds a reference -------------------------- */
+/* ---- Asking: any thread that holds a reference --------------------------- */
 
 /* NULL when there is none. */
 const struct controller *reg_controller_by_name(const struct reg *reg, const char *name);

@@ -42,7 +42,7 @@ struct compare_result {
 struct compare *compare_new(void);
 void compare_free(struct compare **compare);
 
-/* ---- The ledger's side ------------------------------------------------------ */
+/* ---- The ledger's side --------------------------------------------------- */
 
 /* The number of a controller's epoch; known or new. */
 uint32_t compare_stream(struct compare *compare, const char *controller, uint64_t epoch);
@@ -59,7 +59,7 @@ bool compare_is_acked(const struct compare *compare, uint32_t stream, uint64_t s
 /* How many different records are acknowledged. */
 uint64_t compare_count_acked(const struct compare *compare);
 
-/* ---- The database's side ------------------------------------------------------- */
+/* ---- The database's side ------------------------------------------------- */
 
 /* As one row says it. */
 struct compare_row {

@@ -61,7 +61,7 @@ uint8_t *ledger_encode(const struct ledger_entry *entry, uint8_t *out);
 enum rc ledger_decode(const uint8_t *bytes, size_t n, struct ledger_entry *entry, size_t *used,
 		      struct err *err) MUST_CHECK;
 
-/* ---- Writing: one thread ---------------------------------------------------- */
+/* ---- Writing: one thread ------------------------------------------------- */
 
 struct ledger;
 
@@ -74,7 +74,7 @@ enum rc ledger_flush(struct ledger *ledger, struct err *err) MUST_CHECK;
 /* Call ledger_flush() before: this one can't tell. */
 void ledger_close(struct ledger **ledger);
 
-/* ---- Reading ------------------------------------------------------------------ */
+/* ---- Reading ------------------------------------------------------------- */
 
 /* All entries of all runs, oldest first.  Stops when `each` returns other than
  * RC_OK, and returns that; RC_INVALID names the file and the place. */

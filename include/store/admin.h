@@ -26,7 +26,7 @@ enum rc migrate_current(struct admin *admin, int *version, struct err *err) MUST
 enum rc migrate_apply(struct admin *admin, void (*said)(void *arg, int version, const char *name),
 		      void *arg, struct err *err) MUST_CHECK;
 
-/* ---- The register's rows -------------------------------------------------- */
+/* ---- The register's rows ------------------------------------------------- */
 
 /* Inserts or, where the code exists, updates.  Codes are trimmed, not empty, at
  * most 64 bytes; names at most 200.  `parent`, `station`: codes, or NULL. */

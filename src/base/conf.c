@@ -51,7 +51,7 @@ struct reader {
 	size_t *list_lines;    /* by list */
 };
 
-/* ---- Mistakes ------------------------------------------------------------- */
+/* ---- Mistakes ------------------------------------------------------------ */
 
 static size_t
 reader_line(const struct reader *r)
@@ -147,7 +147,7 @@ reader_at_nothing(const struct reader *r)
 	       r->at.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
 }
 
-/* ---- Names ---------------------------------------------------------------- */
+/* ---- Names --------------------------------------------------------------- */
 
 /* A name as found, for a search: NULL and a mistake when it can't be one. */
 static const char *
@@ -192,7 +192,7 @@ reader_unknown_key(struct reader *r, const struct scope *scope, const char *name
 			      scope->label, name, nearest->name);
 }
 
-/* ---- Values --------------------------------------------------------------- */
+/* ---- Values -------------------------------------------------------------- */
 
 /* A number is shown as it is, all else in quotes. */
 static enum rc
@@ -233,7 +233,7 @@ reader_value(struct reader *r, const struct scope *scope, const struct conf_key 
 	return RC_OK;
 }
 
-/* ---- Mappings ------------------------------------------------------------- */
+/* ---- Mappings ------------------------------------------------------------ */
 
 static const struct conf_key *
 scope_find(const struct scope *scope, const char *name)
@@ -308,7 +308,7 @@ scope_fill_all(struct reader *r, const struct scope *scope, size_t line)
 	return rc;
 }
 
-/* ---- Lists ---------------------------------------------------------------- */
+/* ---- Lists --------------------------------------------------------------- */
 
 static void **
 list_items(const struct conf_list *list, char *target)
@@ -370,7 +370,7 @@ reader_items(struct reader *r, const struct conf_list *list)
 	}
 }
 
-/* ---- The file ------------------------------------------------------------- */
+/* ---- The file ------------------------------------------------------------ */
 
 /* Says when a section or list stands twice. */
 static enum rc

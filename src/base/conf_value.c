@@ -14,7 +14,7 @@
 
 #include "conf_priv.h"
 
-/* ---- Names ---------------------------------------------------------------- */
+/* ---- Names --------------------------------------------------------------- */
 
 size_t
 conf_section_len(const struct conf_key *key)
@@ -119,7 +119,7 @@ conf_nearest_key(const struct conf_key *keys, size_t n, const char *section, con
 	return nearest;
 }
 
-/* ---- Values --------------------------------------------------------------- */
+/* ---- Values -------------------------------------------------------------- */
 
 static char *
 choices_text(const char *const *choices, char *text, size_t size)

@@ -32,7 +32,7 @@ enum {
 
 static const uint8_t zero_block[ZERO_BLOCK_BYTES];
 
-/* ---- Opening ------------------------------------------------------------ */
+/* ---- Opening ------------------------------------------------------------- */
 
 static int
 fs_open_retry(const char *path, int flags, mode_t mode)
@@ -77,7 +77,7 @@ fs_close(int fd)
 		(void)close(fd);
 }
 
-/* ---- Bytes -------------------------------------------------------------- */
+/* ---- Bytes --------------------------------------------------------------- */
 
 /* Drops the first n bytes of the vectors. */
 static void
@@ -186,7 +186,7 @@ fs_fill(int fd, uint64_t offset, uint64_t bytes, struct err *err)
 	return RC_OK;
 }
 
-/* ---- Syncing ------------------------------------------------------------ */
+/* ---- Syncing ------------------------------------------------------------- */
 
 /*
  * After a failed sync the kernel may have dropped what was not written, so it
@@ -233,7 +233,7 @@ fs_sync_dir(const char *dir, struct err *err)
 	return fs_sync_path(dir, O_DIRECTORY, "directory", err);
 }
 
-/* ---- Names -------------------------------------------------------------- */
+/* ---- Names --------------------------------------------------------------- */
 
 enum rc
 fs_durable_rename(const char *dir, const char *from, const char *to, struct err *err)
@@ -340,7 +340,7 @@ fs_list(const char *dir, enum rc (*each)(void *arg, const char *name), void *arg
 	return rc;
 }
 
-/* ---- Small files as a whole --------------------------------------------- */
+/* ---- Small files as a whole ---------------------------------------------- */
 
 /* Reads to the end of the file; one byte beyond `max` is enough to refuse it. */
 static enum rc

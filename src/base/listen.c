@@ -27,7 +27,7 @@ struct listener {
 	struct log_pace pace;
 };
 
-/* ---- Sockets ------------------------------------------------------------------------ */
+/* ---- Sockets ------------------------------------------------------------- */
 
 static socklen_t
 listen_parse(const char *address, uint16_t port, struct sockaddr_storage *out)
@@ -120,7 +120,7 @@ listen_unix(const char *path, int *fd, struct err *err)
 	return RC_OK;
 }
 
-/* ---- Accepting ------------------------------------------------------------------------ */
+/* ---- Accepting ----------------------------------------------------------- */
 
 static void
 listener_pause(struct listener *listener, const char *why)

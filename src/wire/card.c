@@ -43,7 +43,7 @@ struct card_keys {
 	struct card_site *sites;
 };
 
-/* ---- Key files ------------------------------------------------------------------ */
+/* ---- Key files ----------------------------------------------------------- */
 
 static enum rc
 key_check_mode(const char *path, struct err *err)
@@ -115,7 +115,7 @@ month_key_load(struct card_keys *keys, uint32_t month, struct err *err)
 	return rc == RC_INVALID ? RC_FAIL : rc;
 }
 
-/* ---- Derivation ------------------------------------------------------------------- */
+/* ---- Derivation ---------------------------------------------------------- */
 
 static enum rc
 mac_final(EVP_MAC_CTX *ctx, const void *bytes, size_t n, uint8_t out[CARD_KEY_BYTES],
@@ -219,7 +219,7 @@ month_of(int64_t time_us)
 	return (uint32_t)(tm.tm_year + 1900) * 12 + (uint32_t)tm.tm_mon;
 }
 
-/* ---- For others --------------------------------------------------------------------- */
+/* ---- For others ---------------------------------------------------------- */
 
 enum rc
 card_keys_open(struct card_keys **out, const char *dir, struct err *err)

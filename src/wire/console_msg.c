@@ -15,7 +15,7 @@ alarm_state_name(unsigned state)
 	return state < ARRAY_LEN(names) ? names[state] : "unspecified";
 }
 
-/* ---- What a console says ---------------------------------------------------- */
+/* ---- What a console says ------------------------------------------------- */
 
 static enum rc
 subscribe_take(struct arena *arena, const Gatehouse__V1__Subscribe *from, struct console_msg *msg,
@@ -87,7 +87,7 @@ console_msg_decode(struct arena *arena, const uint8_t *bytes, size_t n, struct c
 	return err_invalid(err, "a FromConsole message of a kind that is not in the contract");
 }
 
-/* ---- What it is told ---------------------------------------------------------- */
+/* ---- What it is told ----------------------------------------------------- */
 
 static size_t
 put_answer(uint8_t out[CONSOLE_ANSWER_MAX], const Gatehouse__V1__ToConsole *to)

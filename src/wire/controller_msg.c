@@ -33,7 +33,7 @@ goaway_name(enum goaway reason)
 	return names[reason];
 }
 
-/* ---- What a controller says ------------------------------------------------ */
+/* ---- What a controller says ---------------------------------------------- */
 
 static enum rc
 hello_doors(struct arena *arena, const Gatehouse__V1__Hello *from, struct hello *to,
@@ -132,7 +132,7 @@ controller_msg_decode(struct arena *arena, const uint8_t *bytes, size_t n,
 	return err_invalid(err, "a FromController message of a kind that is not in the contract");
 }
 
-/* ---- What it is told --------------------------------------------------------- */
+/* ---- What it is told ----------------------------------------------------- */
 
 static size_t
 put_answer(uint8_t out[CONTROLLER_ANSWER_MAX], const Gatehouse__V1__ToController *to)

@@ -132,7 +132,7 @@ check_most(const char *what, const char *field, size_t value, size_t most, struc
 	return RC_OK;
 }
 
-/* ---- Records -------------------------------------------------------------- */
+/* ---- Records ------------------------------------------------------------- */
 
 static size_t
 record_token_len(uint32_t flags)
@@ -221,7 +221,7 @@ record_decode(const uint8_t *body, size_t len, struct record *record, struct err
 	return RC_OK;
 }
 
-/* ---- Quarantined records -------------------------------------------------- */
+/* ---- Quarantined records ------------------------------------------------- */
 
 size_t
 quarantine_encoded_len(const struct quarantine *q)
@@ -286,7 +286,7 @@ quarantine_decode(const uint8_t *body, size_t len, struct quarantine *q, struct 
 	return RC_OK;
 }
 
-/* ---- Changes of alarms ---------------------------------------------------- */
+/* ---- Changes of alarms --------------------------------------------------- */
 
 size_t
 alarm_change_encoded_len(const struct alarm_change *change)

@@ -59,7 +59,7 @@ reported_wipe_card(struct reported *reported)
 	pb->card.len = 0;
 }
 
-/* ---- Detail: the rare kinds say more, kept as JSON ---------------------------- */
+/* ---- Detail: the rare kinds say more, kept as JSON ----------------------- */
 
 static json_t *
 detail_of_card(const Gatehouse__V1__CardChange *change, struct err *err)
@@ -159,7 +159,7 @@ reported_take_detail(struct arena *arena, const Gatehouse__V1__Record *pb, const
 	return REJECT_NONE;
 }
 
-/* ---- Form and bounds ------------------------------------------------------------ */
+/* ---- Form and bounds ----------------------------------------------------- */
 
 static enum reject
 reported_take_raw_code(struct arena *arena, const Gatehouse__V1__Record *pb, struct record *record,
@@ -262,7 +262,7 @@ reported_check(struct arena *arena, const struct reported *reported, struct reco
 	return reject;
 }
 
-/* ---- Quarantine ------------------------------------------------------------------ */
+/* ---- Quarantine ---------------------------------------------------------- */
 
 static void
 drop_unknown(ProtobufCMessage *message)

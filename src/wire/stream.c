@@ -95,7 +95,7 @@ stream_end_name(enum stream_end end)
 	return names[end];
 }
 
-/* ---- Lists ---------------------------------------------------------------- */
+/* ---- Lists --------------------------------------------------------------- */
 
 static void
 stream_mark_dirty(struct stream *stream)
@@ -137,7 +137,7 @@ stream_unmark_left_over(struct stream *stream)
 	TAILQ_REMOVE(&stream->set->left_over, stream, in_left_over);
 }
 
-/* ---- Ends ------------------------------------------------------------------ */
+/* ---- Ends ---------------------------------------------------------------- */
 
 static void
 stream_free(struct stream *stream)
@@ -207,7 +207,7 @@ stream_close(struct stream *stream)
 	stream_end(stream, STREAM_END_LOCAL, NULL);
 }
 
-/* ---- Writing --------------------------------------------------------------- */
+/* ---- Writing ------------------------------------------------------------- */
 
 /* Returns false when the stream ended. */
 static bool
@@ -266,7 +266,7 @@ stream_unsent(const struct stream *stream)
 	return buf_len(&stream->out);
 }
 
-/* ---- Reading --------------------------------------------------------------- */
+/* ---- Reading ------------------------------------------------------------- */
 
 /* Fills the scratch buffer behind what was kept.  Returns the bytes there are;
  * *more when there may be more to read without the socket saying so, *error when
@@ -364,7 +364,7 @@ stream_resume(struct stream *stream)
 	stream_mark_left_over(stream);
 }
 
-/* ---- Handshake -------------------------------------------------------------- */
+/* ---- Handshake ----------------------------------------------------------- */
 
 static void
 stream_handshake_failed(struct stream *stream, int error)
@@ -467,7 +467,7 @@ stream_first_writable_cb(evutil_socket_t fd, short what, void *arg)
 		stream_writable_cb(fd, what, arg);
 }
 
-/* ---- Beginning --------------------------------------------------------------- */
+/* ---- Beginning ----------------------------------------------------------- */
 
 static void
 stream_write_address(char out[STREAM_ADDRESS_MAX], const struct sockaddr *address)
@@ -621,7 +621,7 @@ stream_peer_address(const struct stream *stream)
 	return stream->address;
 }
 
-/* ---- The set ------------------------------------------------------------------ */
+/* ---- The set ------------------------------------------------------------- */
 
 static void
 stream_set_sweep(void *arg)
