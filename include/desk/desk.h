@@ -35,7 +35,8 @@ void desk_free(struct desk **desk);
 /*
  * One record.  `position`: the one behind its entry, so that 0 is no change's;
  * it grows from call to call.  `ahead`: it came ahead of its turn; the same
- * record in its turn then changes nothing.  Returns the change (in the ring,
+ * record in its turn then changes nothing, and one that it has overtaken is
+ * counted but doesn't touch the condition.  Returns the change (in the ring,
  * valid until the next call), or NULL when there is none.
  */
 const struct alarm_change *desk_apply(struct desk *desk, const struct record *record, bool ahead,

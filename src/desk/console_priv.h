@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What consoles.c and console_session.c share: one session, and the set of a worker. */
+/*
+ * What consoles.c and console_session.c share: one session, and the set of a
+ * worker.  Names that other files see begin with console_: the fleet has sessions
+ * of its own.
+ */
 #ifndef GATEHOUSE_CONSOLE_PRIV_H
 #define GATEHOUSE_CONSOLE_PRIV_H
 
@@ -74,14 +78,14 @@ struct consoles {
 };
 
 /* Takes the stream over. */
-void session_open(struct consoles *consoles, struct stream *stream);
+void console_session_open(struct consoles *consoles, struct stream *stream);
 /* Goaway, and the end.  `detail` is used during the call only. */
 void console_session_close(struct session *session, enum goaway reason, const char *detail);
 /* Closes it when the register doesn't allow it (any more). */
-bool session_check_rights(struct session *session);
+bool console_session_check_rights(struct session *session);
 /* Deadlines, keep-alive, a subscription that waits. */
-void session_sweep(struct session *session, uint64_t now_ms);
-void session_deliver(struct session *session, const struct hub_delivery *delivery);
-void session_free(struct session *session);
+void console_session_sweep(struct session *session, uint64_t now_ms);
+void console_session_deliver(struct session *session, const struct hub_delivery *delivery);
+void console_session_free(struct session *session);
 
 #endif

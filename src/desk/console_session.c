@@ -177,7 +177,7 @@ session_post_wanted(struct session *session, uint64_t now_ms)
 /* ---- What a console may say ----------------------------------------------------------- */
 
 bool
-session_check_rights(struct session *session)
+console_session_check_rights(struct session *session)
 {
 	const struct reg *reg = session->consoles->reg;
 	const struct console *console =
@@ -209,7 +209,7 @@ session_take_hello(struct session *session, const struct console_msg *msg)
 	const struct station *station;
 	size_t n;
 
-	if (!session_check_rights(session))
+	if (!console_session_check_rights(session))
 		return;
 	if (msg->hello.protocol != PROTOCOL_VERSION) {
 		console_session_close(session, GOAWAY_VERSION, "this server speaks version 1");
@@ -306,7 +306,7 @@ session_on_bytes(void *arg, struct stream *stream, const uint8_t *bytes, size_t 
 /* ---- What it is told --------------------------------------------------------------------- */
 
 void
-session_deliver(struct session *session, const struct hub_delivery *delivery)
+console_session_deliver(struct session *session, const struct hub_delivery *delivery)
 {
 	if (!session_write(session, delivery->bytes, delivery->n))
 		return;
@@ -348,7 +348,7 @@ session_note_movement(struct session *session, uint64_t now_ms)
 }
 
 void
-session_sweep(struct session *session, uint64_t now_ms)
+console_session_sweep(struct session *session, uint64_t now_ms)
 {
 	const struct consoles_conf *conf = &session->consoles->conf;
 
@@ -384,7 +384,7 @@ static const struct stream_hooks session_hooks = {
 };
 
 void
-session_open(struct consoles *consoles, struct stream *stream)
+console_session_open(struct consoles *consoles, struct stream *stream)
 {
 	struct session *session = xcalloc(1, sizeof(*session));
 	uint64_t now_ms = clock_mono_ms();
@@ -404,7 +404,7 @@ session_open(struct consoles *consoles, struct stream *stream)
 }
 
 void
-session_free(struct session *session)
+console_session_free(struct session *session)
 {
 	must(session->state == SESSION_CLOSED);
 	subscribe_free(&session->wanted);

@@ -21,7 +21,7 @@ consoles_bury(struct consoles *consoles)
 
 	while ((session = TAILQ_FIRST(&consoles->dead)) != NULL) {
 		TAILQ_REMOVE(&consoles->dead, session, in_all);
-		session_free(session);
+		console_session_free(session);
 	}
 }
 
@@ -35,7 +35,7 @@ consoles_sweep(void *arg)
 	consoles_bury(consoles);
 	for (session = TAILQ_FIRST(&consoles->live); session != NULL; session = next) {
 		next = TAILQ_NEXT(session, in_all);
-		session_sweep(session, now_ms);
+		console_session_sweep(session, now_ms);
 	}
 }
 
@@ -43,7 +43,7 @@ void
 consoles_adopt(struct consoles *consoles, struct stream *stream)
 {
 	must(stream_peer_role(stream) == TLS_ROLE_CONSOLE);
-	session_open(consoles, stream);
+	console_session_open(consoles, stream);
 }
 
 void
@@ -56,7 +56,7 @@ consoles_set_register(struct consoles *consoles, struct reg *reg)
 	for (session = TAILQ_FIRST(&consoles->live); session != NULL; session = next) {
 		next = TAILQ_NEXT(session, in_all);
 		if (session->state != SESSION_WAITING_HELLO)
-			(void)session_check_rights(session);
+			(void)console_session_check_rights(session);
 	}
 }
 
@@ -70,7 +70,7 @@ consoles_deliver(struct consoles *consoles, struct hub_delivery *delivery)
 
 		HASH_FIND(hh, consoles->by_id, &delivery->ids[i], sizeof(session->id), session);
 		if (session != NULL)
-			session_deliver(session, delivery);
+			console_session_deliver(session, delivery);
 	}
 	hub_delivery_free(&delivery);
 }

@@ -123,17 +123,51 @@ hub_mail(struct hub *hub, struct mail *mail)
 
 /* ---- The register ------------------------------------------------------------------------- */
 
+/* An alarm that stands, with its site in the old and in the new register. */
+struct standing {
+	const struct alarm_change *change;
+	const struct site *was, *is;
+};
+
+/* Looked up once for all subscribers; the caller frees. */
+static struct standing *
+hub_all_standing(const struct hub *hub, const struct reg *reg, size_t *n)
+{
+	uint64_t *ids = desk_open_ids(hub->desk, n);
+	struct standing *all = xcalloc(*n + 1, sizeof(*all));
+
+	for (size_t i = 0; i < *n; i++) {
+		all[i].change = desk_open_alarm(hub->desk, ids[i]);
+		all[i].was = hub_site(hub->reg, all[i].change);
+		all[i].is = hub_site(reg, all[i].change);
+	}
+	free(ids);
+	return all;
+}
+
+static bool
+hub_sees_others(const struct hub_filter *was, const struct hub_filter *is,
+		const struct standing *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (hub_filter_passes(was, all[i].change, all[i].was) !=
+		    hub_filter_passes(is, all[i].change, all[i].is))
+			return true;
+	}
+	return false;
+}
+
 /* Alarms that a station sees no more would stand on its screens for ever, and
  * those that it sees now would be missing there until they change. */
 static void
 hub_renew_filter(struct hub *hub, struct hub_subscriber *subscriber, const struct reg *reg,
-		 const uint64_t *ids, size_t n)
+		 const struct standing *all, size_t n)
 {
 	struct hub_filter was = subscriber->filter;
 
 	subscriber->filter.found = NULL;
 	hub_filter_resolve(&subscriber->filter, reg);
-	if (hub_filter_differs(&was, &subscriber->filter, hub->desk, ids, n)) {
+	if (hub_sees_others(&was, &subscriber->filter, all, n)) {
 		hub_restart(hub, subscriber, "the register has changed who sees which alarms");
 		/* for credit it goes on waiting: it can't be told before */
 		if (subscriber->wait == HUB_WAIT_CHANGE)
@@ -147,13 +181,13 @@ hub_set_register(struct hub *hub, struct reg *reg)
 {
 	struct hub_subscriber *subscriber, *next;
 	struct reg *old = hub->reg;
-	uint64_t *ids;
+	struct standing *all;
 	size_t n;
 
-	ids = desk_open_ids(hub->desk, &n);
+	all = hub_all_standing(hub, reg, &n);
 	HASH_ITER (hh, hub->by_key, subscriber, next)
-		hub_renew_filter(hub, subscriber, reg, ids, n);
-	free(ids);
+		hub_renew_filter(hub, subscriber, reg, all, n);
+	free(all);
 	hub_sender_set_register(&hub->sender, reg);
 	hub->reg = reg;
 	reg_unref(&old);

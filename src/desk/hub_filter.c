@@ -86,17 +86,3 @@ hub_filter_passes(const struct hub_filter *filter, const struct alarm_change *ch
 	return change->severity >= filter->severity_min && filter_has_kind(filter, change->kind) &&
 	       filter_has_area(filter, site);
 }
-
-bool
-hub_filter_differs(const struct hub_filter *a, const struct hub_filter *b, const struct desk *desk,
-		   const uint64_t *ids, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		const struct alarm_change *change = desk_open_alarm(desk, ids[i]);
-
-		if (hub_filter_passes(a, change, hub_site(a->reg, change)) !=
-		    hub_filter_passes(b, change, hub_site(b->reg, change)))
-			return true;
-	}
-	return false;
-}

@@ -20,13 +20,15 @@ enum {
 
 	/* Of one delivery. */
 	HUB_DELIVERY_MAX = 64 * 1024,
-	/* Changes in one delivery; frames have some 60 bytes at least. */
-	HUB_PICKED_MAX = 1024,
+	/* Changes in one delivery; a bit more than HUB_LOOKS_AT_ONCE pays for. */
+	HUB_PICKED_MAX = 512,
 
-	/* Changes that are looked at for one subscriber, before the next has its turn. */
-	HUB_LOOKS_AT_ONCE = 4096,
-	/* ... and for all who catch up together, before new changes have theirs:
-	 * 65,536 looks take a few milliseconds. */
+	/* Work is counted in looks at a change, some 30 to 60 ns; encoding a frame takes
+	 * as long as so many. */
+	HUB_LOOKS_PER_FRAME = 16,
+	/* For one subscriber, before the next has its turn. */
+	HUB_LOOKS_AT_ONCE = 8192,
+	/* For all who catch up together, before new changes have their turn: 3 to 5 ms. */
 	HUB_LOOKS_PER_PUMP = 65536,
 
 	/* Frames that are kept, a power of two: several deliveries' worth. */
@@ -54,9 +56,6 @@ void hub_filter_resolve(struct hub_filter *filter, const struct reg *reg);
 /* `site`: that of the change in the filter's register, NULL when it has none. */
 bool hub_filter_passes(const struct hub_filter *filter, const struct alarm_change *change,
 		       const struct site *site);
-/* True when one of the alarms that stand is seen by one of the two only. */
-bool hub_filter_differs(const struct hub_filter *a, const struct hub_filter *b,
-			const struct desk *desk, const uint64_t *ids, size_t n);
 /* NULL when there is no register, or no such site in it. */
 const struct site *hub_site(const struct reg *reg, const struct alarm_change *change);
 

@@ -97,6 +97,14 @@ hub_begin(struct hub *hub, struct hub_subscriber *subscriber, uint64_t position)
 	}
 }
 
+/* ---- What it costs ---------------------------------------------------------------------- */
+
+static void
+hub_charge(size_t *looks, size_t n)
+{
+	*looks -= n < *looks ? n : *looks;
+}
+
 /* ---- The snapshot --------------------------------------------------------------------- */
 
 /* `n`: bytes that are about to be posted in one delivery. */
@@ -130,14 +138,16 @@ hub_out_add(struct hub *hub, const struct hub_subscriber *subscriber, size_t n, 
 
 static bool
 hub_put_standing(struct hub *hub, struct hub_subscriber *subscriber, uint64_t alarm_id,
-		 enum hub_wait *wait)
+		 size_t *looks, enum hub_wait *wait)
 {
 	const struct alarm_change *change = desk_open_alarm(hub->desk, alarm_id);
 	size_t n;
 
+	hub_charge(looks, 1);
 	if (change == NULL || change->position > subscriber->snapshot->position ||
 	    !hub_filter_passes(&subscriber->filter, change, hub_site(hub->reg, change)))
 		return true;
+	hub_charge(looks, HUB_LOOKS_PER_FRAME);
 	n = hub_put_change(subscriber->format, change, hub->reg, hub->sender.scratch);
 	return hub_out_add(hub, subscriber, n, wait);
 }
@@ -159,12 +169,11 @@ hub_put_snapshot(struct hub *hub, struct hub_subscriber *subscriber, size_t *loo
 		subscriber->stage = HUB_STAGE_SNAPSHOT;
 	}
 	for (; subscriber->at < subscriber->snapshot->n; subscriber->at++) {
+		uint64_t alarm_id = subscriber->snapshot->ids[subscriber->at];
+
 		*wait = HUB_WAIT_TURN;
-		if (*looks == 0 ||
-		    !hub_put_standing(hub, subscriber, subscriber->snapshot->ids[subscriber->at],
-				      wait))
+		if (*looks == 0 || !hub_put_standing(hub, subscriber, alarm_id, looks, wait))
 			return false;
-		(*looks)--;
 	}
 	n = hub_put_snapshot_end(subscriber->format, subscriber->snapshot->position,
 				 hub->sender.scratch);
@@ -202,15 +211,17 @@ struct picked {
 
 /* Looks at the next change.  False when it must wait; *wait says for what. */
 static bool
-hub_pick(struct hub *hub, struct hub_subscriber *subscriber, struct picked *picked,
+hub_pick(struct hub *hub, struct hub_subscriber *subscriber, struct picked *picked, size_t *looks,
 	 enum hub_wait *wait)
 {
 	uint64_t number = subscriber->next;
 	size_t n;
 
+	hub_charge(looks, 1);
 	if (!hub_filter_passes(&subscriber->filter, desk_change(hub->desk, number),
 			       hub_frame_get(&hub->sender, number)->site))
 		return true;
+	hub_charge(looks, HUB_LOOKS_PER_FRAME);
 	n = hub_frame_len(&hub->sender, number, subscriber->format);
 	if (!hub_has_credit(hub, subscriber, picked->bytes, n)) {
 		*wait = HUB_WAIT_CREDIT;
@@ -242,9 +253,8 @@ hub_serve_stream(struct hub *hub, struct hub_subscriber *subscriber, size_t *loo
 			wait = HUB_WAIT_TURN;
 			break;
 		}
-		if (!hub_pick(hub, subscriber, &picked, &wait))
+		if (!hub_pick(hub, subscriber, &picked, looks, &wait))
 			break;
-		(*looks)--;
 	}
 	if (picked.n > 0) {
 		subscriber->unsent += picked.bytes;

@@ -581,8 +581,11 @@ bytes_are_noted_when_they_are_sent(void **state)
 	note = (const struct hub_note *)f.to_hub[0];
 	assert_int_equal(note->mail.kind, HUB_MAIL_UNSUBSCRIBE);
 	assert_int_equal(note->id, ids[0]);
-	(void)deliver(&f, ids, 3, 1, 100);
-	UNTIL(&f, two->n_told == 4);
+	n = deliver(&f, ids, 3, 1, 100);
+	UNTIL(&f, two->n_told == 4 && f.n_to_hub == 2);
+	note = (const struct hub_note *)f.to_hub[1];
+	assert_int_equal(note->id, ids[2]);
+	assert_int_equal(note->bytes, n); /* what was noted before is not noted again */
 	assert_int_equal(sessions(&f), 1);
 	assert_int_equal(counter_get(&consoles_counters(f.consoles)->ended[STREAM_END_PEER]), 1);
 	fixture_fini(&f);
