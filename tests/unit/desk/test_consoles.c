@@ -394,9 +394,10 @@ client_say(struct client *client, const Gatehouse__V1__FromConsole *from)
 static void
 client_say_hello(struct client *client, uint32_t protocol)
 {
-	Gatehouse__V1__ConsoleHello hello = GATEHOUSE__V1__CONSOLE_HELLO__INIT;
+	Gatehouse__V1__ConsoleHello hello;
 	Gatehouse__V1__FromConsole from = GATEHOUSE__V1__FROM_CONSOLE__INIT;
 
+	gatehouse__v1__console_hello__init(&hello);
 	hello.protocol = protocol;
 	from.message_case = GATEHOUSE__V1__FROM_CONSOLE__MESSAGE_HELLO;
 	from.hello = &hello;
