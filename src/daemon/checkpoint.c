@@ -3,11 +3,11 @@
 #include "daemon/checkpoint.h"
 
 #include <errno.h>
-#include <isa-l.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/crc32c.h"
 #include "base/fs.h"
 
 #define CHECKPOINT_MAGIC "GHCHKPT1"
@@ -15,18 +15,6 @@ enum {
 	CHECKPOINT_HEADER = 8 + JOURNAL_ID_BYTES + 4 + 8 + 8 + 8,
 	CHECKPOINT_MAX_BYTES = 512 * 1024 * 1024,
 };
-
-/* ISA-L's crc32_iscsi is CRC32C without the complements at both ends. */
-static uint32_t
-checkpoint_crc(const uint8_t *bytes, size_t n)
-{
-	union {
-		const uint8_t *read;
-		unsigned char *passed; /* it only reads */
-	} u = {.read = bytes};
-
-	return ~crc32_iscsi(u.passed, (int)n, ~0u);
-}
 
 enum rc
 checkpoint_make(const struct checkpoint_key *key, uint64_t position,
@@ -51,7 +39,7 @@ checkpoint_make(const struct checkpoint_key *key, uint64_t position,
 	header = le_put64(header, position);
 	header = le_put64(header, fleet_len);
 	(void)le_put64(header, buf_len(out) - begin - CHECKPOINT_HEADER - fleet_len);
-	(void)le_put32(crc, checkpoint_crc(buf_front(out) + begin, buf_len(out) - begin));
+	(void)le_put32(crc, crc32c(0, buf_front(out) + begin, buf_len(out) - begin));
 	return buf_append(out, crc, sizeof(crc));
 }
 
@@ -71,7 +59,7 @@ checkpoint_parse(const uint8_t *bytes, size_t n, const struct checkpoint_key *ke
 	enum rc rc;
 
 	if (n < CHECKPOINT_HEADER + 4 || memcmp(bytes, CHECKPOINT_MAGIC, 8) != 0 ||
-	    checkpoint_crc(bytes, n - 4) != le_get32(bytes + n - 4))
+	    crc32c(0, bytes, n - 4) != le_get32(bytes + n - 4))
 		return err_invalid(err, "it is damaged");
 	if (memcmp(bytes + 8, key->journal_id, JOURNAL_ID_BYTES) != 0 || le_get32(at) != key->node)
 		return err_invalid(err, "it belongs to another journal");

@@ -18,10 +18,7 @@
  *
  * What this deliberately does not do: read files, or know where an entry stands.
  */
-#include <limits.h>
 #include <string.h>
-
-#include <isa-l/crc.h>
 
 #include "base/bytes.h"
 #include "journal_priv.h"
@@ -43,15 +40,6 @@ enum {
 };
 
 static const uint8_t header_magic[8] = {'G', 'H', 'S', 'E', 'G', 'M', 'N', 'T'};
-
-uint32_t
-crc32c(uint32_t crc, const void *bytes, size_t n)
-{
-	must(n <= INT_MAX);
-	/* ISA-L leaves the two complements of RFC 3720 to its caller, and reads only
-	 * although it doesn't say const */
-	return ~crc32_iscsi((unsigned char *)(uintptr_t)bytes, (int)n, ~crc);
-}
 
 /* ---- Segment header ----------------------------------------------------- */
 

@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 
 #include "base/counter.h"
+#include "base/crc32c.h"
 #include "base/log.h"
 #include "journal/journal.h"
 
@@ -41,9 +42,6 @@ struct segment_header {
 	uint64_t first; /* position of its first entry */
 	uint64_t bytes; /* of the whole file */
 };
-
-/* CRC32C of what `crc` was for, and these bytes behind it; 0 begins. */
-uint32_t crc32c(uint32_t crc, const void *bytes, size_t n);
 
 void format_put_header(uint8_t out[JOURNAL_SEGMENT_HEADER], const struct segment_header *header);
 enum rc format_get_header(const uint8_t in[JOURNAL_SEGMENT_HEADER], struct segment_header *header,

@@ -13,13 +13,12 @@
 #include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <isa-l/crc.h>
 #include <jansson.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crc32c.h"
 #include "base/fs.h"
 #include "register_priv.h"
 
@@ -34,14 +33,6 @@ enum {
 	/* "\ncrc32c 1a2b3c4d\n" */
 	SNAPSHOT_TAIL_BYTES = 1 + (sizeof(SNAPSHOT_CRC) - 1) + CRC_DIGITS + 1,
 };
-
-/* CRC-32C as in RFC 3720: ISA-L leaves both inversions to its caller. */
-static uint32_t
-snapshot_crc(void *bytes, size_t n)
-{
-	must(n <= INT_MAX);
-	return ~crc32_iscsi(bytes, (int)n, UINT32_MAX);
-}
 
 /* ---- Rows, to JSON and back ----------------------------------------------- */
 
@@ -261,7 +252,7 @@ reg_snapshot_write(const struct reg *reg, const char *dir, struct err *err)
 		goto out;
 	}
 	file = xasprintf("%s\n" SNAPSHOT_CRC "%0*" PRIx32 "\n", json, CRC_DIGITS,
-			 snapshot_crc(json, strlen(json)));
+			 crc32c(0, json, strlen(json)));
 	rc = fs_replace_file(dir, SNAPSHOT_NAME, file, strlen(file), err);
 
 out:
@@ -304,7 +295,7 @@ file_check(uint8_t *bytes, size_t n, size_t *json_len, struct err *err)
 	    !tail_parse((const char *)bytes + n - SNAPSHOT_TAIL_BYTES, &crc))
 		return err_invalid(err, "its last line is not a checksum");
 	*json_len = n - SNAPSHOT_TAIL_BYTES;
-	if (snapshot_crc(bytes, *json_len) != crc)
+	if (crc32c(0, bytes, *json_len) != crc)
 		return err_invalid(err, "its checksum is wrong");
 	return RC_OK;
 }
