@@ -258,8 +258,9 @@ desk_open_ids(const struct desk *desk, size_t *n)
 	const struct alarm *alarm;
 
 	*n = 0;
-	TAILQ_FOREACH(alarm, &desk->raised, in_raised)
-	ids[(*n)++] = alarm->now.alarm_id;
+	for (alarm = TAILQ_FIRST(&desk->raised); alarm != NULL;
+	     alarm = TAILQ_NEXT(alarm, in_raised))
+		ids[(*n)++] = alarm->now.alarm_id;
 	return ids;
 }
 

@@ -41,8 +41,9 @@ desk_saved_len(const struct desk *desk)
 
 	for (uint64_t number = desk->oldest; number < desk->next; number++)
 		n += SAVE_LEN_BYTES + alarm_change_encoded_len(desk_change(desk, number));
-	TAILQ_FOREACH(alarm, &desk->raised, in_raised)
-	n += SAVE_ALARM_BYTES + SAVE_LEN_BYTES + alarm_change_encoded_len(&alarm->now);
+	for (alarm = TAILQ_FIRST(&desk->raised); alarm != NULL;
+	     alarm = TAILQ_NEXT(alarm, in_raised))
+		n += SAVE_ALARM_BYTES + SAVE_LEN_BYTES + alarm_change_encoded_len(&alarm->now);
 	return n;
 }
 
@@ -78,14 +79,13 @@ desk_save(const struct desk *desk, struct buf *buf)
 	out = desk_save_fixed(desk, out);
 	for (uint64_t number = desk->oldest; number < desk->next; number++)
 		out = change_save(desk_change(desk, number), out);
-	TAILQ_FOREACH(alarm, &desk->raised, in_raised)
-	{
+	for (alarm = TAILQ_FIRST(&desk->raised); alarm != NULL;
+	     alarm = TAILQ_NEXT(alarm, in_raised)) {
 		out = le_put64(out, (uint64_t)alarm->newest_epoch);
 		out = le_put64(out, alarm->newest_seq);
 		out = change_save(&alarm->now, out);
 	}
-	TAILQ_FOREACH(one, &desk->ahead.order, in_order)
-	{
+	for (one = TAILQ_FIRST(&desk->ahead.order); one != NULL; one = TAILQ_NEXT(one, in_order)) {
 		out = le_put64(out, (uint64_t)one->key.epoch);
 		out = le_put64(out, one->key.seq);
 		out = le_put32(out, (uint32_t)one->key.controller_id);

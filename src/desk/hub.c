@@ -179,13 +179,13 @@ hub_renew_filter(struct hub *hub, struct hub_subscriber *subscriber, const struc
 void
 hub_set_register(struct hub *hub, struct reg *reg)
 {
-	struct hub_subscriber *subscriber, *next;
+	struct hub_subscriber *subscriber;
 	struct reg *old = hub->reg;
 	struct standing *all;
 	size_t n;
 
 	all = hub_all_standing(hub, reg, &n);
-	HASH_ITER (hh, hub->by_key, subscriber, next)
+	for (subscriber = hub->by_key; subscriber != NULL; subscriber = subscriber->hh.next)
 		hub_renew_filter(hub, subscriber, reg, all, n);
 	free(all);
 	hub_sender_set_register(&hub->sender, reg);
@@ -247,13 +247,12 @@ void
 hub_free(struct hub **out)
 {
 	struct hub *hub = *out;
-	struct hub_subscriber *subscriber, *next;
 
 	if (hub == NULL)
 		return;
 	*out = NULL;
-	HASH_ITER (hh, hub->by_key, subscriber, next)
-		hub_remove(hub, subscriber);
+	while (hub->by_key != NULL)
+		hub_remove(hub, hub->by_key);
 	hub_sender_fini(&hub->sender);
 	buf_fini(&hub->out);
 	reg_unref(&hub->reg);
