@@ -3,7 +3,7 @@
 #
 # What the compilers and checkers say, apart from the tests' outcome:
 #
-#   tests/lint.sh [format] [gcc] [headers] [clang] [cppcheck] [sanitized]
+#   tests/lint.sh [format] [rooms] [gcc] [headers] [clang] [cppcheck] [sanitized]
 #                 [scripts]
 #
 # Default: all.  Each is one check; `sanitized` runs the unit tests under ASan
@@ -41,6 +41,12 @@ lint_clang()
 lint_headers()
 {
 	make -j"$(nproc)" BUILD="$BUILD" headers
+}
+
+# A room uses only rooms above it, a library shows in its own room only.
+lint_rooms()
+{
+	tests/rooms.sh
 }
 
 lint_cppcheck()
@@ -90,7 +96,7 @@ check()
 	fi
 }
 
-[ $# -gt 0 ] || set -- format gcc headers clang cppcheck scripts sanitized
+[ $# -gt 0 ] || set -- format rooms gcc headers clang cppcheck scripts sanitized
 mkdir -p "$logs"
 tests/setup.sh build test lint || exit 1
 for name in "$@"; do
