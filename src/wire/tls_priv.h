@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What tls.c and stream.c share: OpenSSL shows here and nowhere else. */
+/* What tls.c and the stream share: OpenSSL shows here and nowhere else. */
 #ifndef GATEHOUSE_WIRE_TLS_PRIV_H
 #define GATEHOUSE_WIRE_TLS_PRIV_H
 

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the parts of a stream share: stream.c (bytes, and the end),
+ * stream_open.c (the beginning, until both sides know each other) and
+ * stream_set.c (lists, and what is done once per turn).
+ *
+ * Invariant: a living stream is on `handshaking` or `open`, by its state, and
+ * on `dirty` and `left_over` when it says so of itself; a dead one is on `dead`
+ * alone, until the end of the turn, because libevent or the owner may still
+ * hold its pointer within the turn.
+ */
+#ifndef GATEHOUSE_WIRE_STREAM_PRIV_H
+#define GATEHOUSE_WIRE_STREAM_PRIV_H
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <sys/queue.h>
+
+#include "base/buf.h"
+#include "tls_priv.h"
+#include "wire/stream.h"
+
+enum { STREAM_MAGIC = 0x53747265, STREAM_ADDRESS_MAX = 56 };
+
+enum stream_state { STREAM_HANDSHAKE, STREAM_OPEN, STREAM_DEAD };
+
+/* Owner: the loop's thread. */
+struct stream {
+	unsigned magic;
+	enum stream_state state;
+	struct stream_set *set;
+	struct tls *tls;
+	SSL *ssl;
+	int fd;
+	struct event readable, writable;
+	const struct stream_hooks *hooks;
+	void *arg;
+	struct buf kept; /* read, and not used up by the owner */
+	struct buf out;  /* written, and not with the kernel */
+	bool paused, dirty, left_over;
+	uint64_t dirty_turn, left_over_turn; /* since when */
+	uint64_t deadline_ms;                /* of the handshake */
+	enum tls_role role;
+	TAILQ_ENTRY(stream) in_all, in_dirty, in_left_over;
+	char name[TLS_NAME_MAX + 1];
+	char address[STREAM_ADDRESS_MAX];
+};
+
+TAILQ_HEAD(stream_list, stream);
+
+/* Owner: the loop's thread. */
+struct stream_set {
+	struct loop *loop;
+	struct stream_limits limits;
+	uint8_t *scratch; /* limits.read_budget_bytes */
+	uint64_t turn;
+	struct stream_list handshaking; /* oldest first */
+	struct stream_list open;
+	struct stream_list dirty;     /* have something to send */
+	struct stream_list left_over; /* may have more to read than one turn's budget */
+	struct stream_list dead;
+};
+
+/* ---- stream_set.c: lists -------------------------------------------------- */
+
+/* Something is to be sent; nothing is any more. */
+void stream_mark_dirty(struct stream *stream);
+void stream_unmark_dirty(struct stream *stream);
+/* There may be more to read without the socket saying so; there is not. */
+void stream_mark_left_over(struct stream *stream);
+void stream_unmark_left_over(struct stream *stream);
+
+/* ---- stream.c: bytes, and the end ----------------------------------------- */
+
+/* Reads once, and offers it; the stream may be dead afterwards. */
+void stream_read(struct stream *stream);
+/* Sends what is queued.  Returns false when the stream ended. */
+bool stream_flush(struct stream *stream);
+/* Ends it now, and tells the owner; err may be NULL. */
+void stream_end(struct stream *stream, enum stream_end end, const struct err *err);
+/* The same with what errno and OpenSSL say. */
+void stream_end_error(struct stream *stream, enum stream_end end, int ssl_error);
+/* Gives back what stream_open.c made. */
+void stream_free(struct stream *stream);
+
+#endif

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The streams of one loop: who has something to send, who has more to read, who
+ * is dead, and what is done for them at the end of each turn.
+ *
+ * Fairness: one stream fills the scratch buffer at most once per turn; what is
+ * left waits for the next turn, in which everybody else is served too.
+ *
+ * Owner: the loop's thread.
+ */
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "stream_priv.h"
+
+/* How exact the handshake's limit is, at the price of a look at the oldest one. */
+enum { STREAM_SWEEP_MS = 500 };
+
+/* ---- Lists ---------------------------------------------------------------- */
+
+void
+stream_mark_dirty(struct stream *stream)
+{
+	if (stream->dirty)
+		return;
+	stream->dirty = true;
+	stream->dirty_turn = stream->set->turn;
+	TAILQ_INSERT_TAIL(&stream->set->dirty, stream, in_dirty);
+	loop_again(stream->set->loop);
+}
+
+void
+stream_unmark_dirty(struct stream *stream)
+{
+	if (!stream->dirty)
+		return;
+	stream->dirty = false;
+	TAILQ_REMOVE(&stream->set->dirty, stream, in_dirty);
+}
+
+void
+stream_mark_left_over(struct stream *stream)
+{
+	if (stream->left_over)
+		return;
+	stream->left_over = true;
+	stream->left_over_turn = stream->set->turn;
+	TAILQ_INSERT_TAIL(&stream->set->left_over, stream, in_left_over);
+	loop_again(stream->set->loop);
+}
+
+void
+stream_unmark_left_over(struct stream *stream)
+{
+	if (!stream->left_over)
+		return;
+	stream->left_over = false;
+	TAILQ_REMOVE(&stream->set->left_over, stream, in_left_over);
+}
+
+/* ---- The set ---------------------------------------------------------------- */
+
+static void
+stream_set_sweep(void *arg)
+{
+	struct stream_set *set = arg;
+	uint64_t now = clock_mono_ms();
+	struct stream *oldest;
+
+	while ((oldest = TAILQ_FIRST(&set->handshaking)) != NULL && oldest->deadline_ms <= now)
+		stream_end(oldest, STREAM_END_HANDSHAKE_TIMEOUT, NULL);
+}
+
+enum rc
+stream_set_new(struct stream_set **out, struct loop *loop, const struct stream_limits *limits,
+	       struct err *err)
+{
+	struct stream_set *set = xcalloc(1, sizeof(*set));
+	enum rc rc;
+
+	set->loop = loop;
+	set->limits = *limits;
+	set->scratch = xcalloc(1, limits->read_budget_bytes);
+	TAILQ_INIT(&set->handshaking);
+	TAILQ_INIT(&set->open);
+	TAILQ_INIT(&set->dirty);
+	TAILQ_INIT(&set->left_over);
+	TAILQ_INIT(&set->dead);
+	rc = loop_every(loop, STREAM_SWEEP_MS, stream_set_sweep, set, err);
+	if (rc != RC_OK) {
+		free(set->scratch);
+		free(set);
+		return rc;
+	}
+	*out = set;
+	return RC_OK;
+}
+
+static void
+stream_set_bury(struct stream_set *set)
+{
+	struct stream *stream;
+
+	while ((stream = TAILQ_FIRST(&set->dead)) != NULL) {
+		TAILQ_REMOVE(&set->dead, stream, in_all);
+		stream_free(stream);
+	}
+}
+
+void
+stream_set_free(struct stream_set **out)
+{
+	struct stream_set *set = *out;
+	struct stream *stream;
+
+	if (set == NULL)
+		return;
+	*out = NULL;
+	while ((stream = TAILQ_FIRST(&set->open)) != NULL ||
+	       (stream = TAILQ_FIRST(&set->handshaking)) != NULL)
+		stream_close(stream);
+	stream_set_bury(set);
+	free(set->scratch);
+	free(set);
+}
+
+/* Each once: one that is left over again during this has this turn's number. */
+static void
+stream_set_read_left_over(struct stream_set *set)
+{
+	struct stream *stream;
+
+	while ((stream = TAILQ_FIRST(&set->left_over)) != NULL &&
+	       stream->left_over_turn != set->turn) {
+		stream_unmark_left_over(stream);
+		stream_read(stream);
+	}
+}
+
+static void
+stream_set_flush(struct stream_set *set)
+{
+	struct stream *stream;
+
+	while ((stream = TAILQ_FIRST(&set->dirty)) != NULL && stream->dirty_turn != set->turn) {
+		stream_unmark_dirty(stream);
+		(void)stream_flush(stream);
+	}
+}
+
+void
+stream_set_turn(struct stream_set *set)
+{
+	set->turn++;
+	stream_set_read_left_over(set);
+	/* what was written while reading leaves in this turn, too */
+	set->turn++;
+	stream_set_flush(set);
+	stream_set_bury(set);
+	if (!TAILQ_EMPTY(&set->left_over) || !TAILQ_EMPTY(&set->dirty) || !TAILQ_EMPTY(&set->dead))
+		loop_again(set->loop);
+}
