@@ -285,7 +285,8 @@ follower_turn_cb(void *arg)
 		if (rc != RC_OK && rc != RC_AGAIN)
 			fatal("the journal can't be read back: %s", err.msg);
 	}
-	hub_pump(follower->hub);
+	if (hub_pump(follower->hub)) /* somebody is catching up */
+		loop_again(follower->loop);
 	(void)follower_journal_changes(follower);
 	follower_save_when_due(follower);
 	if (rc == RC_OK)
