@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * An operator's connection to PostgreSQL: blocking, because a program that does
  * one thing and ends has nothing else to do.  The daemon never comes here; it

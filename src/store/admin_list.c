@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The register as lists for people and scripts.  One statement each, so that a
  * list is of one moment.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The register's rows, as an operator puts them.  Everything that an operator
  * can get wrong is found here and said with the names that he used; PostgreSQL's

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Gathers entries for one transaction, and looks at each before it is taken in:
  * what does not decode, or does not fit PostgreSQL's types, is marked here, so

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * One batch, one transaction.  The cursor's row is moved first: its lock keeps a
  * second daemon on the same cursor out, and where it isn't found at our

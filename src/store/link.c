@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Statements and COPY over one connection, without ever blocking in libpq: it is
  * in non-blocking mode, and every wait goes through link_wait().

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Loads the register from PostgreSQL, all tables as of one moment, and hands it
  * on.  Whether it makes sense is decided by reg_build().

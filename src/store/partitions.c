@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Makes the partitions of the coming days before their first record comes.  A day
  * at a time, each in a transaction of its own, because making one locks the stray

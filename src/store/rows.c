@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Rows in the form of PostgreSQL's binary COPY: a count of fields, then each
  * field as its length and its bytes, all big endian; length -1 is null.

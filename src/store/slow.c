@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The slow path: the batch in parts, each in a savepoint of one transaction, by
  * way of the temporary tables, so that rows which are there already change

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The store's thread: opens sessions, one after the other, until it is told to
  * stop, and says how it is.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Texts on their way into PostgreSQL.  PostgreSQL would refuse bytes that are
  * not UTF-8 by itself; here that is found before a transaction is spoilt, and

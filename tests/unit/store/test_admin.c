@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The register's rows as an operator puts them: what is refused, in which words,
  * and that a refusal changes nothing.

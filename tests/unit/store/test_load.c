@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The register on its way from PostgreSQL into the daemon: at first, when it
  * changed, when it is asked for, and when it makes no sense.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Migrations against a real PostgreSQL: from nothing to the newest, once, all or
  * nothing, and what they leave behind: comments everywhere, and the vocabulary

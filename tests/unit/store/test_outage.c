@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * PostgreSQL dies, hangs, goes back in time, loses answers, belongs to somebody
  * else: whatever happens, in the end each record is there once, or the store says

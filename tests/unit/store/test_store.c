@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * From a real journal into a real PostgreSQL: what arrives there is what was
  * taken on, once, with the cursor; what can't be a row is in quarantine, and

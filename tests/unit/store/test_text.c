@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What any bytes become before PostgreSQL sees them: valid UTF-8 of a bounded
  * length, never cut within a character.  Refusals are tested in test_admin.c.
