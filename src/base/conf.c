@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Reads a configuration file by its table.  Runs once at the start, in one
  * thread; keeps nothing.

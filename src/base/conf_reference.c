@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Writes the commented reference of a configuration from its table, as a file
  * that loads.  Text only: reads no file and no settings.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Names and values of the configuration's table: what a text means for a key,
  * and which name was probably meant.  Pure but for the memory of texts, which

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The table of every limit and choice of the daemon, and what several of them
  * must keep between them.  Runs at the start, in one thread; the settings that

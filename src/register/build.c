@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Building a register: rows are gathered in any order, then sorted, checked and
  * tied together by pointers.  Owner: one thread, until reg_build() hands out an

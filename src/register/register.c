@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Asking the register, and letting go of it.  Any thread that holds a
  * reference: nothing changes after reg_build() but the count of references,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The register on disk: a line of JSON, which a person can read in trouble, and
  * a line "crc32c 1a2b3c4d" over it.  Written as a whole by fs_replace_file(), so

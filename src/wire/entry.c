@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bodies of journal entries as bytes.  Pure functions over memory; any thread.
  *

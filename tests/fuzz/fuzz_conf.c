@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Any bytes as a configuration file.  The table has a key of each type and a
  * list.  Beside crashes this looks for values that passed outside their bounds,

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Configuration by a table: values of each type, bounds, what is refused and
  * with which words, and that the reference is a file which loads.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The daemon's settings: the files in conf/ are what the program says, and what
  * several keys must keep between them is checked.  Runs in the project's folder.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The register: what is tied to what, what is refused, and that a copy lives as
  * long as its last user.

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The register's snapshot: what is written is read, and a file that was cut,
  * changed or made up is refused.  The checksum is computed here by the

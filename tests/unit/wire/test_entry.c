@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Bodies of journal entries: what goes in comes out, and a body that is cut,
  * stretched or beyond its bounds is refused.  Bodies are decoded from memory of

@@ -1,4 +1,4 @@
-// SPDX-License-Identifier: Apache-2.0
+/* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The vocabulary against the contract.  The generated header is the other side
  * of the comparison: a number that one of them lacks fails here.
