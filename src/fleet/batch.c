@@ -161,6 +161,8 @@ batch_wake_waiting(struct sessions *all)
 	while ((session = TAILQ_FIRST(&all->waiting)) != NULL) {
 		TAILQ_REMOVE(&all->waiting, session, in_waiting);
 		session->waits_for_group = false;
+		if (session->owes_ack) /* one is free: it just came back */
+			session->owes_ack = !batch_note_ack(session);
 		counter_set(&all->counters.paused, counter_get(&all->counters.paused) - 1);
 		if (!all->stopping)
 			stream_resume(session->stream);

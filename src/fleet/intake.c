@@ -8,9 +8,8 @@
  * the hole, and what came behind it comes again.  The hole is declared a gap only
  * when the controller shows that it has nothing to fill it with: it says so
  * (Lost), it sends the first record behind the hole a second time after it was
- * asked, or it opens
- * with a record behind the hole after a former session had asked.  So a gap can
- * never cost a record that the controller still has.
+ * asked, or it opens with a record behind the hole after a former session had
+ * asked.  So a gap can never cost a record that the controller still has.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -114,7 +113,7 @@ intake_quarantine(struct session *session, struct reported *reported, enum rejec
 		.received_us = clock_wall_us(),
 		.reason = (uint16_t)reason,
 		.detail = why->msg,
-		.detail_len = strnlen(why->msg, 300),
+		.detail_len = strnlen(why->msg, QUARANTINE_DETAIL_MAX),
 	};
 
 	if (payload != NULL) {
@@ -194,27 +193,29 @@ intake_gap(struct session *session, uint64_t to)
 	return INTAKE_DONE;
 }
 
+/* `seq` came behind a hole: does the controller show that it can't fill it? */
+static bool
+intake_hole_is_gap(const struct session *session, uint64_t seq)
+{
+	if (session->hole_seen == 0)
+		return session->sequence.asked_from == session->sequence.last_seq + 1;
+	/* what came in one piece with the hole was sent before the question arrived */
+	return seq <= session->hole_seen && session->readings != session->hole_reading;
+}
+
 static enum intake
 intake_behind_hole(struct session *session, struct reported *reported)
 {
 	uint64_t seq = reported_seq(reported);
-	bool first_time = session->hole_seen == 0;
-	bool asked_before = session->sequence.asked_from == session->sequence.last_seq + 1;
-	/* what came in one piece with the hole was sent before the question arrived */
-	bool again = !first_time && seq <= session->hole_seen &&
-		     session->readings != session->hole_reading;
 
-	if ((first_time && asked_before) || again) {
+	if (intake_hole_is_gap(session, seq)) {
 		if (intake_gap(session, seq - 1) == INTAKE_WAIT)
 			return INTAKE_WAIT;
 		return intake_append(session, reported);
 	}
 	counter_add(&session->all->counters.out_of_order, 1);
-	if (first_time) {
-		session->hole_seen = seq;
-		session->hole_reading = session->readings;
-		session_ask_again(session);
-	}
+	if (session->hole_seen == 0)
+		session_ask_again(session, seq);
 	return INTAKE_DONE;
 }
 
@@ -241,12 +242,10 @@ intake_lost(struct session *session, uint64_t from, uint64_t to)
 
 	if (to <= last)
 		return INTAKE_DONE;
-	if (from <= last + 1)
+	if (from <= last + 1 || intake_hole_is_gap(session, from))
 		return intake_gap(session, to);
-	if (session->hole_seen == 0) {
-		session->hole_seen = from;
-		session_ask_again(session);
-	}
+	if (session->hole_seen == 0)
+		session_ask_again(session, from);
 	return INTAKE_DONE;
 }
 

@@ -97,15 +97,28 @@ session_closed_cb(void *arg, struct stream *stream, enum stream_end end, const s
 }
 
 void
-session_ask_again(struct session *session)
+session_ask_again(struct session *session, uint64_t seen)
 {
 	uint8_t bytes[CONTROLLER_ANSWER_MAX];
 	uint64_t from = session->sequence.last_seq + 1;
 
+	session->hole_seen = seen;
+	session->hole_reading = session->readings;
 	session->sequence.asked_from = from;
 	session->hole_deadline_ms = clock_mono_ms() + session->all->conf.gap_wait_ms;
 	counter_add(&session->all->counters.resends, 1);
 	session_answer(session, bytes, controller_put_resend(bytes, from));
+}
+
+static void
+session_wait_for_group(struct session *session)
+{
+	struct sessions *all = session->all;
+
+	session->waits_for_group = true;
+	TAILQ_INSERT_TAIL(&all->waiting, session, in_waiting);
+	counter_set(&all->counters.paused, counter_get(&all->counters.paused) + 1);
+	stream_pause(session->stream);
 }
 
 /* ---- Messages ------------------------------------------------------------ */
@@ -191,9 +204,13 @@ session_granted(struct session *session, const struct roster_grant *grant)
 		return;
 	/* What the session before this one appended may not be durable yet, and its
 	 * acks have nobody to go to: this batch comes back behind it.  Where no batch
-	 * is free, the first record of this session does the same. */
-	if (session->sequence.last_seq > 0)
-		(void)batch_note_ack(session);
+	 * is free, the next one does the same: a controller whose window is full of
+	 * what was before would wait for this ack for ever. */
+	if (session->sequence.last_seq > 0 && !batch_note_ack(session)) {
+		session->owes_ack = true;
+		session_wait_for_group(session);
+		return;
+	}
 	if (!session->all->stopping)
 		stream_resume(session->stream);
 }
@@ -268,17 +285,6 @@ session_take_frame(struct session *session, const uint8_t *payload, size_t n)
 	return handler(session, &msg);
 }
 
-static void
-session_wait_for_group(struct session *session)
-{
-	struct sessions *all = session->all;
-
-	session->waits_for_group = true;
-	TAILQ_INSERT_TAIL(&all->waiting, session, in_waiting);
-	counter_set(&all->counters.paused, counter_get(&all->counters.paused) + 1);
-	stream_pause(session->stream);
-}
-
 /* Who has not been welcomed has not been told how much is allowed. */
 static size_t
 session_frame_max(const struct session *session)
@@ -349,8 +355,9 @@ session_check_time(struct session *session, uint64_t now_ms)
 			session_close(session, GOAWAY_IDLE, "no hello within %" PRIu64 " ms",
 				      conf->hello_timeout_ms);
 	} else if (session->waits_for_group) {
-		/* it is we who don't listen: its lease can't run out by that */
+		/* it is we who don't listen: no time of its can run out by that */
 		session->heard_ms = now_ms;
+		session->hole_deadline_ms = now_ms + conf->gap_wait_ms;
 	} else if (silent_ms >= (uint64_t)conf->lease_s * 1000) {
 		session_close(session, GOAWAY_IDLE, "silent for %" PRIu64 " s", silent_ms / 1000);
 	} else if (session->hole_seen != 0 && session->hole_deadline_ms <= now_ms) {

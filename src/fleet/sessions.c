@@ -4,6 +4,10 @@
  *
  * A session's id is its slot with the slot's generation above it, so that an
  * answer for a session that is gone meets nobody.
+ *
+ * Invariant: a controller is released to the roster only when everything that its
+ * session appended was posted to the journal.  So whatever the next session posts,
+ * on whichever worker, comes behind it.
  */
 #include "fleet/sessions.h"
 
@@ -149,7 +153,33 @@ sessions_release(struct sessions *all, uint32_t controller_id, uint64_t generati
 	release->generation = generation;
 	release->sequence = *sequence;
 	release->heard_ms = heard_ms;
-	mailbox_post(all->roster, &release->mail);
+	if (all->last_release != NULL)
+		all->last_release->next = &release->mail;
+	else
+		all->first_release = &release->mail;
+	all->last_release = &release->mail;
+}
+
+static struct mail *
+sessions_pop_release(struct sessions *all)
+{
+	struct mail *mail = all->first_release;
+
+	if (mail == NULL)
+		return NULL;
+	all->first_release = mail->next;
+	if (all->first_release == NULL)
+		all->last_release = NULL;
+	return mail;
+}
+
+static void
+sessions_post_releases(struct sessions *all)
+{
+	struct mail *mail;
+
+	while ((mail = sessions_pop_release(all)) != NULL)
+		mailbox_post(all->roster, mail);
 }
 
 static void
@@ -208,8 +238,10 @@ sessions_set_register(struct sessions *all, struct reg *reg)
 	all->reg = reg;
 	for (; session != NULL; session = next) {
 		next = TAILQ_NEXT(session, in_all);
-		session->controller = reg_controller(reg, session->controller_id);
-		if (session->controller == NULL)
+		/* its certificate names it: under another name or number it is another one */
+		session->controller = reg_controller_by_name(reg, session->name);
+		if (session->controller == NULL ||
+		    session->controller->id != session->controller_id)
 			session_close(session, GOAWAY_UNKNOWN,
 				      "controller \"%s\" left the register", session->name);
 		else if (!session->controller->enabled)
@@ -238,6 +270,7 @@ void
 sessions_turn(struct sessions *all)
 {
 	batch_post(all);
+	sessions_post_releases(all);
 	sessions_bury(all);
 }
 
@@ -272,11 +305,14 @@ void
 sessions_free(struct sessions **out)
 {
 	struct sessions *all = *out;
+	struct mail *mail;
 
 	if (all == NULL)
 		return;
 	*out = NULL;
 	must(TAILQ_EMPTY(&all->all));
+	while ((mail = sessions_pop_release(all)) != NULL)
+		free(mail);
 	sessions_bury(all);
 	batches_fini(all);
 	arena_fini(&all->arena);

@@ -41,6 +41,7 @@ struct session {
 	uint64_t ack_batch; /* number of the batch in which this session has an ack .. */
 	size_t ack_index;   /* .. and where */
 	bool waits_for_group;
+	bool owes_ack; /* for what was before it; no group was free to tell it by */
 	uint64_t opened_ms, heard_ms;
 	uint64_t records, acked;
 	TAILQ_ENTRY(session) in_all;     /* least recently heard first; or among the dead */
@@ -84,7 +85,8 @@ struct sessions {
 	uint32_t *free_slots;
 	size_t n_slots, n_free_slots;
 	struct session_list all, dead, waiting;
-	struct batch *batches; /* conf.groups of them */
+	struct mail *first_release, *last_release; /* leave behind the group of this turn */
+	struct batch *batches;                     /* conf.groups of them */
 	struct batch *free_batches;
 	struct batch *current; /* being filled; NULL: none yet this turn */
 	uint64_t batch_number;
@@ -102,8 +104,8 @@ void session_close(struct session *session, enum goaway reason, const char *fmt,
 void session_granted(struct session *session, const struct roster_grant *grant);
 /* Queues an answer; a session that doesn't read is closed. */
 void session_answer(struct session *session, const uint8_t *bytes, size_t n);
-/* Asks for what is missing. */
-void session_ask_again(struct session *session);
+/* Asks for what is missing before `seen`, the first that came behind the hole. */
+void session_ask_again(struct session *session, uint64_t seen);
 /* Looks at deadlines. */
 void session_check_time(struct session *session, uint64_t now_ms);
 
@@ -113,7 +115,8 @@ void session_check_time(struct session *session, uint64_t now_ms);
 struct session *sessions_find(struct sessions *all, uint64_t id);
 /* The stream has ended: takes the session out of everything. */
 void sessions_remove(struct session *session);
-/* Tells the roster that a controller is free. */
+/* Tells the roster that a controller is free, as soon as the group of this turn is
+ * with the journal: who gets the controller next can't overtake it. */
 void sessions_release(struct sessions *all, uint32_t controller_id, uint64_t generation,
 		      const struct sequence *sequence, uint64_t heard_ms);
 
