@@ -12,7 +12,8 @@
  *
  * Lease: a controller that had a session and has none is lost when `lease_ms`
  * passed since it was last heard; then comms.controller_lost goes into the
- * journal once, and comms.controller_restored with the next grant.
+ * journal once, and comms.controller_restored with the next grant.  While the
+ * register doesn't know it or has it disabled, the lease stands still.
  *
  * Owner: the daemon's main thread.
  */

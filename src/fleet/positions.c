@@ -149,11 +149,11 @@ positions_save(const struct positions *positions, struct buf *out)
 enum rc
 positions_load(struct positions *positions, const uint8_t *bytes, size_t n, struct err *err)
 {
-	size_t count;
+	size_t count, rows;
 
 	if (n < POSITIONS_HEADER || le_get32(bytes) != POSITIONS_VERSION)
 		return err_invalid(err, "saved positions have an unknown form");
-	count = le_get32(bytes + 4);
+	count = rows = le_get32(bytes + 4);
 	if (n - POSITIONS_HEADER != count * (size_t)POSITIONS_ROW)
 		return err_invalid(err, "saved positions have %zu bytes for %zu rows", n, count);
 	for (const uint8_t *at = bytes + POSITIONS_HEADER; count > 0;
@@ -165,5 +165,7 @@ positions_load(struct positions *positions, const uint8_t *bytes, size_t n, stru
 		position->last_seq = le_get64(at + 13);
 		position->device_time_us = (int64_t)le_get64(at + 21);
 	}
+	if (HASH_COUNT(positions->rows) != rows)
+		return err_invalid(err, "saved positions name a controller twice");
 	return RC_OK;
 }

@@ -110,6 +110,13 @@ roster_xget(struct roster *roster, uint32_t controller_id)
 	return row;
 }
 
+/* NULL: the register doesn't know it, or there is no register yet. */
+static const struct controller *
+roster_controller(const struct roster *roster, const struct roster_row *row)
+{
+	return roster->reg != NULL ? reg_controller(roster->reg, row->controller_id) : NULL;
+}
+
 static void
 roster_tell(const struct roster_holder *to, unsigned kind, const struct roster_row *row,
 	    enum goaway reason)
@@ -127,8 +134,8 @@ roster_tell(const struct roster_holder *to, unsigned kind, const struct roster_r
 
 /* ---- Claims -------------------------------------------------------------- */
 
-/* Which sequence the session is to go on with.  False: the epoch is stale. */
-static bool
+/* Which sequence the session is to go on with. */
+static void
 roster_choose_sequence(struct roster *roster, struct roster_row *row)
 {
 	struct sequence *known = &row->sequence;
@@ -142,15 +149,9 @@ roster_choose_sequence(struct roster *roster, struct roster_row *row)
 		*known = (struct sequence){
 			.epoch = now_s > known->epoch ? now_s : known->epoch + 1,
 		};
-		return true;
-	}
-	if (epoch < known->epoch)
-		return false;
-	if (epoch > known->epoch) {
+	} else if (epoch > known->epoch) {
 		*known = (struct sequence){.epoch = epoch, .last_seq = row->waiting_acked};
-		return true;
-	}
-	if (row->waiting_acked > known->last_seq) {
+	} else if (row->waiting_acked > known->last_seq) {
 		/* it holds our acks for records that we don't have */
 		counter_add(&roster->counters.behind, 1);
 		log_error(
@@ -160,16 +161,14 @@ roster_choose_sequence(struct roster *roster, struct roster_row *row)
 			row->controller_id, (unsigned long)row->waiting_acked,
 			(unsigned long)known->last_seq);
 	}
-	return true;
 }
 
 static void
 roster_restored(struct roster *roster, struct roster_row *row)
 {
-	const struct controller *controller =
-		roster->reg != NULL ? reg_controller(roster->reg, row->controller_id) : NULL;
+	const struct controller *controller = roster_controller(roster, row);
 
-	row->restore_to_report = controller != NULL &&
+	row->restore_to_report = controller == NULL ||
 				 !roster_report(roster, controller, KIND_CODE_CONTROLLER_RESTORED);
 	if (row->restore_to_report)
 		return;
@@ -184,10 +183,7 @@ roster_grant_waiting(struct roster *roster, struct roster_row *row)
 	struct roster_holder waiting = row->waiting;
 
 	row->waiting = (struct roster_holder){0};
-	if (!roster_choose_sequence(roster, row)) {
-		roster_tell(&waiting, ROSTER_MAIL_DENY, row, GOAWAY_STALE_EPOCH);
-		return;
-	}
+	roster_choose_sequence(roster, row);
 	row->holder = waiting;
 	row->generation++;
 	row->lease_runs = false;
@@ -201,11 +197,18 @@ static void
 roster_take_claim(struct roster *roster, const struct roster_claim *claim)
 {
 	struct roster_row *row = roster_xget(roster, claim->controller_id);
+	struct roster_holder claimant = {.box = claim->box, .session = claim->session};
 	bool asked = row->waiting.box != NULL;
 
+	/* The epoch never goes back, nor does it change while somebody waits: who can't
+	 * have the controller doesn't drive anybody out. */
+	if (claim->epoch != 0 && (int64_t)claim->epoch < row->sequence.epoch) {
+		roster_tell(&claimant, ROSTER_MAIL_DENY, row, GOAWAY_STALE_EPOCH);
+		return;
+	}
 	if (asked) /* the newest connection is the one that lives */
 		roster_tell(&row->waiting, ROSTER_MAIL_DENY, row, GOAWAY_SUPERSEDED);
-	row->waiting = (struct roster_holder){.box = claim->box, .session = claim->session};
+	row->waiting = claimant;
 	row->waiting_epoch = claim->epoch;
 	row->waiting_acked = claim->acked_seq;
 	if (row->holder.box == NULL) {
@@ -256,12 +259,18 @@ roster_mail(struct roster *roster, struct mail *mail)
 /* ---- Leases -------------------------------------------------------------- */
 
 static void
-roster_lease_ended(struct roster *roster, struct roster_row *row)
+roster_check_lease(struct roster *roster, struct roster_row *row, uint64_t now_ms)
 {
-	const struct controller *controller = reg_controller(roster->reg, row->controller_id);
+	const struct controller *controller = roster_controller(roster, row);
 
-	/* who was taken out of service is not missed */
-	if (controller != NULL && controller->enabled && !row->lost) {
+	/* who can't come is not missed; from when it can, it has one lease to do so */
+	if (controller == NULL || !controller->enabled) {
+		row->lease_end_ms = now_ms + roster->conf.lease_ms;
+		return;
+	}
+	if (row->lease_end_ms > now_ms)
+		return;
+	if (!row->lost) {
 		if (!roster_report(roster, controller, KIND_CODE_CONTROLLER_LOST))
 			return; /* the next sweep tries again */
 		row->lost = true;
@@ -277,13 +286,11 @@ roster_sweep(void *arg)
 	struct roster *roster = arg;
 	uint64_t now = clock_mono_ms();
 
-	if (roster->reg == NULL)
-		return;
 	for (struct roster_row *row = roster->rows; row != NULL; row = row->hh.next) {
 		if (row->restore_to_report)
 			roster_restored(roster, row);
-		else if (row->lease_runs && row->lease_end_ms <= now)
-			roster_lease_ended(roster, row);
+		else if (row->lease_runs)
+			roster_check_lease(roster, row, now);
 	}
 	roster_post(roster);
 }
