@@ -31,7 +31,8 @@ enum {
  * for it.  Owner of `bytes` while `busy`: that thread. */
 struct checkpointer {
 	pthread_t thread;
-	struct mailbox box; /* rung: there is one to write, or the end */
+	struct mailbox box;   /* rung: there is one to write, or the end */
+	struct mailbox *done; /* the follower's, rung when it is written */
 	struct buf bytes;
 	uint64_t position; /* that `bytes` stand for */
 	_Atomic bool busy; /* set by the follower, cleared by the thread */
@@ -155,9 +156,7 @@ follower_room(struct follower *follower, size_t len)
 static bool
 follower_journal_changes(struct follower *follower)
 {
-	/* what left the ring was journaled: reading stops when no group is free */
-	if (follower->journaled < desk_oldest(follower->desk))
-		follower->journaled = desk_oldest(follower->desk);
+	must(follower->journaled >= desk_oldest(follower->desk));
 	for (; follower->journaled < desk_next(follower->desk); follower->journaled++) {
 		const struct alarm_change *change =
 			desk_change(follower->desk, follower->journaled);
@@ -196,6 +195,7 @@ checkpointer_run(void *arg)
 		if (atomic_load_explicit(&saver->busy, memory_order_acquire)) {
 			checkpointer_write(saver);
 			atomic_store_explicit(&saver->busy, false, memory_order_release);
+			mailbox_ring(saver->done);
 		}
 		if (atomic_load_explicit(&saver->stop, memory_order_acquire))
 			return NULL;
@@ -263,14 +263,22 @@ follower_mail_cb(void *arg, struct mail *mail)
 	}
 }
 
-/* Saves once more when everything is read and journaled; then the thread ends. */
+/* Saves once more when everything is read and journaled; then the thread ends.
+ * What isn't back yet, a group or a checkpoint, brings the next turn with it. */
 static void
 follower_finish(struct follower *follower)
 {
-	if (follower->n_free == FOLLOWER_GROUPS && follower_save(follower))
+	if (follower_save(follower))
 		loop_stop(follower->loop);
-	else
-		loop_again(follower->loop);
+}
+
+/* No more changes than the ring keeps: one that left it could not be journaled. */
+static uint64_t
+follower_budget(const struct follower *follower)
+{
+	uint64_t history = follower->conf.desk.history;
+
+	return history < FOLLOWER_ENTRIES_PER_TURN ? history : FOLLOWER_ENTRIES_PER_TURN;
 }
 
 static void
@@ -281,7 +289,7 @@ follower_turn_cb(void *arg)
 	enum rc rc = RC_AGAIN;
 
 	if (follower_journal_changes(follower)) {
-		rc = follower_read(follower, FOLLOWER_ENTRIES_PER_TURN, &err);
+		rc = follower_read(follower, follower_budget(follower), &err);
 		if (rc != RC_OK && rc != RC_AGAIN)
 			fatal("the journal can't be read back: %s", err.msg);
 	}
@@ -323,6 +331,16 @@ follower_new_tables(struct follower *follower)
 	follower->desk = desk_new(&follower->conf.desk);
 }
 
+/* Alarms of a part of the journal that is lost: their positions are given away
+ * again.  The controllers' positions stay, they were acknowledged. */
+static void
+follower_forget_alarms(struct follower *follower)
+{
+	desk_free(&follower->desk);
+	follower->desk = desk_new(&follower->conf.desk);
+}
+
+/* Returns from where the journal is to be read. */
 static uint64_t
 follower_load_checkpoint(struct follower *follower)
 {
@@ -336,14 +354,14 @@ follower_load_checkpoint(struct follower *follower)
 	if (rc == RC_OK && position >= first && position <= journal_durable(follower->journal))
 		return position;
 	if (rc == RC_OK) {
-		/* What it knows was acknowledged; better than nothing, though the journal
-		 * no longer shows it. */
+		if (position > journal_durable(follower->journal))
+			follower_forget_alarms(follower);
 		log_error("follower",
 			  "checkpoint stands at %lu, outside the journal (%lu to %lu): "
 			  "the journal lost a part",
 			  (unsigned long)position, (unsigned long)first,
 			  (unsigned long)journal_durable(follower->journal));
-		return position < first ? first : journal_durable(follower->journal);
+		return first;
 	}
 	if (rc != RC_EOF) {
 		log_warning("follower", "checkpoint not used: %s; reading the whole journal",
@@ -351,6 +369,44 @@ follower_load_checkpoint(struct follower *follower)
 		follower_new_tables(follower);
 	}
 	return first;
+}
+
+static enum rc
+follower_open_reader(struct follower *follower, struct err *err)
+{
+	uint64_t first = journal_first(follower->journal);
+	uint64_t position = follower_load_checkpoint(follower);
+	enum rc rc = journal_reader_new(&follower->reader, follower->journal, position, err);
+
+	if (rc == RC_INVALID && position != first) {
+		/* the journal lost a part, and has grown over the checkpoint since */
+		log_error("follower", "checkpoint not used: %s; reading the whole journal",
+			  err->msg);
+		follower_forget_alarms(follower);
+		position = first;
+		rc = journal_reader_new(&follower->reader, follower->journal, position, err);
+	}
+	follower->saved_position = position;
+	return rc;
+}
+
+/* On to the first change that the journal lacks, when it has those up to `position`. */
+static void
+follower_skip_journaled(struct follower *follower, uint64_t position)
+{
+	uint64_t oldest = desk_oldest(follower->desk);
+	bool wrapped = follower->journaled < oldest;
+
+	if (wrapped)
+		follower->journaled = oldest;
+	if (wrapped && desk_change(follower->desk, oldest)->position > position)
+		log_error("follower",
+			  "%zu changes of alarms or more were not in the journal yet: what the "
+			  "history does not hold will be missing in PostgreSQL",
+			  follower->conf.desk.history);
+	while (follower->journaled < desk_next(follower->desk) &&
+	       desk_change(follower->desk, follower->journaled)->position <= position)
+		follower->journaled++;
 }
 
 /* The changes that a former run journaled need not be journaled again: the entries
@@ -373,11 +429,7 @@ follower_replay(struct follower *follower, uint64_t *replayed, struct err *err)
 	}
 	if (rc != RC_AGAIN)
 		return rc;
-	if (follower->journaled < desk_oldest(follower->desk))
-		follower->journaled = desk_oldest(follower->desk);
-	while (follower->journaled < desk_next(follower->desk) &&
-	       desk_change(follower->desk, follower->journaled)->position <= journaled_position)
-		follower->journaled++;
+	follower_skip_journaled(follower, journaled_position);
 	*replayed = counter_get(&follower->counters.entries);
 	counter_set(&follower->counters.position, journal_reader_position(follower->reader));
 	counter_set(&follower->counters.alarms_open, desk_open_count(follower->desk));
@@ -420,14 +472,16 @@ follower_new(struct follower **out, const struct follower_conf *conf, struct jou
 		rc = follower_new_loop(follower, err);
 	if (rc != RC_OK)
 		return rc;
-	follower->saved_position = follower_load_checkpoint(follower);
+	rc = follower_open_reader(follower, err);
+	if (rc != RC_OK)
+		return rc;
 	follower->saver.dir = conf->state_dir;
 	follower->saver.journal = journal;
+	follower->saver.done = loop_mailbox(follower->loop);
 	buf_init(&follower->saver.bytes, CHECKPOINT_LIMIT);
 	follower->saver.hold = journal_hold(journal, "desk", follower->saved_position);
 	follower->hub = hub_new(follower->desk, conf->credit_bytes);
-	rc = journal_reader_new(&follower->reader, journal, follower->saved_position, err);
-	return rc == RC_OK ? follower_replay(follower, replayed, err) : rc;
+	return follower_replay(follower, replayed, err);
 }
 
 const struct positions *
@@ -477,6 +531,10 @@ follower_discard(struct mail *mail)
 {
 	if (mail->kind == FOLLOWER_MAIL_REGISTER)
 		reg_unref(&CONTAINER_OF(mail, struct worker_register, mail)->reg);
+	if (mail->kind == HUB_MAIL_SUBSCRIBE) {
+		free(CONTAINER_OF(mail, struct hub_subscribe, mail)->areas);
+		free(CONTAINER_OF(mail, struct hub_subscribe, mail)->kinds);
+	}
 	free(mail);
 }
 
