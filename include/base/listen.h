@@ -17,7 +17,7 @@
 enum rc listen_tcp(const char *address, uint16_t port, int *fd, uint16_t *bound,
 		   struct err *err) MUST_CHECK;
 /* A unix socket at path, mode 0660.  One that a dead process left is replaced;
- * one that answers is RC_INVALID. */
+ * one that answers, or something that is no socket, is RC_INVALID. */
 enum rc listen_unix(const char *path, int *fd, struct err *err) MUST_CHECK;
 
 struct listener_hooks {

@@ -23,7 +23,7 @@ enum log_level {
 
 enum log_target {
 	LOG_TARGET_STDERR,  /* "2026-01-31T12:00:00.123Z level room ..."; with <N> and without
-			       time where systemd set JOURNAL_STREAM */
+			       time where stderr is systemd's (JOURNAL_STREAM) */
 	LOG_TARGET_JOURNAL, /* sd_journal_send: PRIORITY, GATEHOUSE_ROOM, MESSAGE */
 };
 

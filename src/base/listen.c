@@ -88,26 +88,46 @@ listen_tcp(const char *address, uint16_t port, int *fd, uint16_t *bound, struct 
 static bool
 listen_unix_answers(const struct sockaddr_un *at)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	bool answers = fd >= 0 && connect(fd, (const struct sockaddr *)at, sizeof(*at)) == 0;
+	/* one that is alive but busy has a full backlog: EAGAIN, instead of waiting */
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	bool answers = fd >= 0 && (connect(fd, (const struct sockaddr *)at, sizeof(*at)) == 0 ||
+				   errno == EAGAIN);
 
 	if (fd >= 0)
 		(void)close(fd);
 	return answers;
 }
 
+/* Takes away what a dead process left, and nothing else. */
+static enum rc
+listen_unix_clear(const struct sockaddr_un *at, struct err *err)
+{
+	struct stat st;
+
+	if (lstat(at->sun_path, &st) != 0)
+		return RC_OK; /* whatever is wrong with the path, bind() says it better */
+	if (!S_ISSOCK(st.st_mode))
+		return err_invalid(err, "\"%s\" exists and is not a socket", at->sun_path);
+	if (listen_unix_answers(at))
+		return err_invalid(err, "another process answers at socket \"%s\"", at->sun_path);
+	if (unlink(at->sun_path) != 0)
+		return err_sys(err, "could not remove old socket \"%s\"", at->sun_path);
+	return RC_OK;
+}
+
 enum rc
 listen_unix(const char *path, int *fd, struct err *err)
 {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	enum rc rc;
 
 	if (strlen(path) >= sizeof(at.sun_path))
 		return err_invalid(err, "path of socket \"%s\" is longer than %zu bytes", path,
 				   sizeof(at.sun_path) - 1);
 	memcpy(at.sun_path, path, strlen(path));
-	if (listen_unix_answers(&at))
-		return err_invalid(err, "another process answers at socket \"%s\"", path);
-	(void)unlink(path);
+	rc = listen_unix_clear(&at, err);
+	if (rc != RC_OK)
+		return rc;
 	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (*fd < 0)
 		return err_sys(err, "could not create a socket");

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
@@ -39,12 +40,27 @@ static struct {
 
 enum { LOG_LINE_MAX = 2048 };
 
+/* systemd names the file that it made our stderr, and the name is inherited: what
+ * was started from a shell in a service may write somewhere else by now. */
+static bool
+log_stderr_is_journal(void)
+{
+	const char *name = getenv("JOURNAL_STREAM");
+	char own[48];
+	struct stat st;
+
+	if (name == NULL || fstat(STDERR_FILENO, &st) != 0)
+		return false;
+	(void)snprintf(own, sizeof(own), "%ju:%ju", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
+	return strcmp(name, own) == 0;
+}
+
 void
 log_setup(enum log_level level, enum log_target target)
 {
 	log_settings.level = level;
 	log_settings.target = target;
-	log_settings.under_systemd = getenv("JOURNAL_STREAM") != NULL;
+	log_settings.under_systemd = log_stderr_is_journal();
 }
 
 bool
