@@ -168,7 +168,7 @@ install: all
 	  share/gatehouse lib/systemd/system lib/sysusers.d lib/tmpfiles.d)
 	install -m 755 $(PROGRAMS:%=$(BUILD)/%) $(DESTDIR)$(PREFIX)/bin/
 	$(foreach n,1 5 8,install -m 644 $(wildcard man/*.$(n)) $(DESTDIR)$(PREFIX)/share/man/man$(n)/ &&) :
-	install -m 644 proto/gatehouse.proto conf/gatehoused.yaml $(DESTDIR)$(PREFIX)/share/gatehouse/
+	install -m 644 proto/gatehouse.proto conf/gatehoused.yaml conf/site-example.yaml $(DESTDIR)$(PREFIX)/share/gatehouse/
 	install -m 644 systemd/gatehoused.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
 	install -m 644 systemd/gatehouse.sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/gatehouse.conf
 	install -m 644 systemd/gatehouse.tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/gatehouse.conf
