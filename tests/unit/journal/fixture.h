@@ -101,16 +101,19 @@ rig_type(uint64_t number)
 	return (uint8_t)(1 + number % 250);
 }
 
-/* Fills a body of which every byte depends on its number and length. */
+/* Fills a body of which every eight bytes depend on its number, length and their place. */
 static inline void
 rig_fill_body(uint8_t *body, size_t len, uint64_t number)
 {
 	uint64_t x = number * 0x9e3779b97f4a7c15u + len;
+	uint8_t last[8];
+	size_t i = RIG_BODY_MIN;
 
 	(void)le_put64(body, number);
-	for (size_t i = RIG_BODY_MIN; i < len; i++) {
+	for (; i < len; i += 8) {
 		x = x * 6364136223846793005u + 1442695040888963407u;
-		body[i] = (uint8_t)(x >> 56);
+		(void)le_put64(last, x ^ (x >> 29));
+		memcpy(body + i, last, len - i < 8 ? len - i : 8);
 	}
 }
 
@@ -123,7 +126,9 @@ rig_check_entry(const struct journal_entry *entry)
 	uint8_t *body = xcalloc(1, entry->len);
 
 	rig_fill_body(body, entry->len, number);
-	assert_memory_equal(body, entry->body, entry->len);
+	/* cmocka compares byte by byte, and says where: only worth it when they differ */
+	if (memcmp(body, entry->body, entry->len) != 0)
+		assert_memory_equal(body, entry->body, entry->len);
 	free(body);
 	assert_int_equal(entry->type, rig_type(number));
 	assert_int_equal(entry->flags, number & ENTRY_FLAG_DESK);
