@@ -177,8 +177,9 @@ cut_text(char *out, size_t size, const char *text)
 {
 	size_t n = strnlen(text, size - 1);
 
-	while (n > 0 && n == size - 1 && ((unsigned char)text[n] & 0xc0) == 0x80)
-		n--;
+	if (n == size - 1)
+		while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+			n--;
 	memcpy(out, text, n);
 	out[n] = '\0';
 }

@@ -114,6 +114,10 @@ detail_of_device(const Gatehouse__V1__DeviceState *state, struct err *err)
 				  FIRMWARE_MAX);
 		return NULL;
 	}
+	if (state->records_overwritten > INT64_MAX) {
+		(void)err_invalid(err, "device_state.records_overwritten is out of range");
+		return NULL;
+	}
 	json = json_object();
 	set_number(json, "uptime_s", state->uptime_s);
 	set_number(json, "battery_mv", state->battery_mv);
