@@ -52,11 +52,12 @@ def ledger(result):
 
 def sustained(bench, rate=20000, seconds=30):
     """Durable before the ack, and stored, at the pace at which records come."""
-    print(f"{rate} records/s from 1,000 connections for {seconds} s", file=sys.stderr, flush=True)
+    offered = rate * 21 // 20  # so that the connecting and draining at the ends is no excuse
+    print(f"{offered} records/s from 1,000 connections for {seconds} s", file=sys.stderr, flush=True)
     world = bench.world("sustained", 1000)
     world.start()
     try:
-        summary = world.sim_to_end("--rate", rate, "--duration", seconds, "--drain")
+        summary = world.sim_to_end("--rate", offered, "--duration", seconds, "--drain")
         lag = summary["records"]["acked"] - world.status()["store"]["records_total"]
         world.wait_stored()
         result = world.verify()
@@ -64,7 +65,7 @@ def sustained(bench, rate=20000, seconds=30):
         world.end()
     reached = summary["records"]["acked"] / summary["duration_s"]
     bench.add("records/s acknowledged, 1,000 connections", f"{reached:,.0f}", f"{rate:,}",
-              reached >= rate * 0.99)
+              reached >= rate)
     bench.add("  of them not stored yet at the end", f"{lag:,}", f"{rate * 2:,}", lag <= rate * 2)
     bench.add("  ledger against PostgreSQL", ledger(result), "0 lost, 0 double",
               result.returncode == 0)

@@ -15,6 +15,7 @@ from harness.world import TOP, Failed, Postgres, World, make_folder
 
 BUILD = TOP / os.environ.get("BUILD", "build")
 TEST_MAX_S = 180
+TORTURE_MAX_S = 3600
 KEEP = bool(os.environ.get("GATEHOUSE_KEEP"))
 
 
@@ -30,12 +31,14 @@ def pytest_runtest_makereport(item, call):
 
 
 @pytest.fixture(autouse=True)
-def no_test_hangs():
+def no_test_hangs(request):
     """Each wait has a deadline of its own; this is for the one that was forgotten."""
+    max_s = TORTURE_MAX_S if request.node.get_closest_marker("torture") else TEST_MAX_S
+
     def give_up(*_):
-        raise Failed(f"the test did not end in {TEST_MAX_S} s")
+        raise Failed(f"the test did not end in {max_s} s")
     signal.signal(signal.SIGALRM, give_up)
-    signal.alarm(TEST_MAX_S)
+    signal.alarm(max_s)
     yield
     signal.alarm(0)
 

@@ -13,10 +13,10 @@ import pytest
 from harness.world import wait_until
 
 
-def load(world):
-    """A fleet that sends until it is told to end."""
-    return world.sim("--rate", 4000, "--alarms", 5, "--duration", 3600,
-                     "--console-dir", world.desks)
+def load(world, drain=True):
+    """A fleet that sends until it is told to end, and sees then to what is left."""
+    return world.sim("--rate", 4000, "--alarms", 5, "--duration", 3600, "--console-dir",
+                     world.desks, *["--drain"] * drain)
 
 
 def taken(world):
@@ -28,8 +28,8 @@ def end_load(world, sim):
     assert sim.wait() == 0, sim.log_tail()
 
 
-def assert_ledger_holds(world):
-    result = world.verify()
+def assert_ledger_holds(world, *options):
+    result = world.verify(*options)
     assert result.returncode == 0, result.stdout
     return result.figures
 
@@ -49,12 +49,13 @@ def test_nothing_is_lost_by_kill_9_under_load(world):
 
 
 def test_a_clean_stop_under_load_stores_all_and_exits_0(world):
-    sim = load(world)
+    sim = load(world, drain=False)
     wait_until("records", lambda: taken(world) > 2000)
     assert world.stop() == 0, world.daemon.log_tail()
     end_load(world, sim)
-    # without the daemon: all that was acknowledged stands in PostgreSQL already
-    assert_ledger_holds(world)
+    # without the daemon: all that was acknowledged stands in PostgreSQL already;
+    # what a console has not seen yet, it would see after the next start
+    assert_ledger_holds(world, "--expect-alarms", "none")
 
 
 def test_starts_without_postgresql_and_catches_up(make_world, postgres):
