@@ -87,6 +87,32 @@ stream_end_error(struct stream *stream, enum stream_end end, int ssl_error)
 	stream_end(stream, end, &err);
 }
 
+/* After the handshake: the network's fault, or the other side's. */
+static void
+stream_broken(struct stream *stream, int ssl_error)
+{
+	stream_end_error(stream, ssl_error == SSL_ERROR_SYSCALL ? STREAM_END_RESET : STREAM_END_TLS,
+			 ssl_error);
+}
+
+/* Passes to the kernel what it takes.  Returns SSL_ERROR_NONE when that is all. */
+static int
+stream_send(struct stream *stream)
+{
+	while (buf_len(&stream->out) > 0) {
+		size_t sent = 0;
+
+		ERR_clear_error();
+		errno = 0;
+		/* at most one TLS record at a time: partial writes are on */
+		if (SSL_write_ex(stream->ssl, buf_front(&stream->out), buf_len(&stream->out),
+				 &sent) != 1)
+			return SSL_get_error(stream->ssl, 0);
+		buf_consume(&stream->out, sent);
+	}
+	return SSL_ERROR_NONE;
+}
+
 void
 stream_close(struct stream *stream)
 {
@@ -94,13 +120,9 @@ stream_close(struct stream *stream)
 	if (stream->state == STREAM_DEAD)
 		return;
 	if (stream->state == STREAM_OPEN) {
-		size_t sent;
-
-		ERR_clear_error();
 		/* what the kernel takes at once; a peer that doesn't read gets no more */
-		if (buf_len(&stream->out) > 0 && SSL_write_ex(stream->ssl, buf_front(&stream->out),
-							      buf_len(&stream->out), &sent) != 1)
-			ERR_clear_error();
+		(void)stream_send(stream);
+		ERR_clear_error();
 		(void)SSL_shutdown(stream->ssl);
 		ERR_clear_error();
 	}
@@ -112,23 +134,14 @@ stream_close(struct stream *stream)
 bool
 stream_flush(struct stream *stream)
 {
-	while (buf_len(&stream->out) > 0) {
-		size_t sent = 0;
-		int error;
+	int error = stream_send(stream);
 
-		ERR_clear_error();
-		errno = 0;
-		if (SSL_write_ex(stream->ssl, buf_front(&stream->out), buf_len(&stream->out),
-				 &sent) == 1) {
-			buf_consume(&stream->out, sent);
-			continue;
-		}
-		error = SSL_get_error(stream->ssl, 0);
-		if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ) {
-			(void)event_add(&stream->writable, NULL);
-			return true;
-		}
-		stream_end_error(stream, STREAM_END_RESET, error);
+	if (error == SSL_ERROR_WANT_WRITE || error == SSL_ERROR_WANT_READ) {
+		(void)event_add(&stream->writable, NULL);
+		return true;
+	}
+	if (error != SSL_ERROR_NONE) {
+		stream_broken(stream, error);
 		return false;
 	}
 	buf_release(&stream->out);
@@ -217,15 +230,16 @@ stream_read(struct stream *stream)
 	bool more;
 	int error;
 	size_t have = stream_fill(stream, &more, &error);
+	int sys = errno;
 
 	if (!stream_offer(stream, have))
 		return;
+	/* the owner's hook came in between */
+	errno = sys;
 	if (error == SSL_ERROR_ZERO_RETURN)
 		stream_end(stream, STREAM_END_PEER, NULL);
-	else if (error == SSL_ERROR_SYSCALL)
-		stream_end_error(stream, STREAM_END_RESET, error);
 	else if (error != SSL_ERROR_NONE)
-		stream_end_error(stream, STREAM_END_TLS, error);
+		stream_broken(stream, error);
 	else if (more && !stream->paused)
 		stream_mark_left_over(stream);
 }
@@ -236,7 +250,9 @@ stream_pause(struct stream *stream)
 	if (stream->paused || stream->state == STREAM_DEAD)
 		return;
 	stream->paused = true;
-	(void)event_del(&stream->readable);
+	/* a handshake goes on: it reads for itself */
+	if (stream->state == STREAM_OPEN)
+		(void)event_del(&stream->readable);
 	stream_unmark_left_over(stream);
 }
 
@@ -246,6 +262,8 @@ stream_resume(struct stream *stream)
 	if (!stream->paused || stream->state == STREAM_DEAD)
 		return;
 	stream->paused = false;
+	if (stream->state != STREAM_OPEN)
+		return;
 	(void)event_add(&stream->readable, NULL);
 	/* what was kept, and what OpenSSL holds, will not make the socket readable */
 	stream_mark_left_over(stream);

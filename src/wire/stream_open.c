@@ -22,9 +22,19 @@
 
 /* ---- Handshake ----------------------------------------------------------- */
 
+/* What the first use of a client's socket says when nobody was reached. */
+static bool
+stream_not_connected(const struct stream *stream, int ssl_error, int sys)
+{
+	return !stream->tls->server && ssl_error == SSL_ERROR_SYSCALL &&
+	       (sys == ECONNREFUSED || sys == ETIMEDOUT || sys == EHOSTUNREACH ||
+		sys == ENETUNREACH);
+}
+
 static void
 stream_handshake_failed(struct stream *stream, int error)
 {
+	int sys = errno;
 	unsigned long code = ERR_peek_error();
 	int reason = ERR_GET_LIB(code) == ERR_LIB_SSL ? ERR_GET_REASON(code) : 0;
 	long verified = SSL_get_verify_result(stream->ssl);
@@ -39,7 +49,7 @@ stream_handshake_failed(struct stream *stream, int error)
 	} else if (reason == SSL_R_NO_APPLICATION_PROTOCOL ||
 		   reason == SSL_R_TLSV1_ALERT_NO_APPLICATION_PROTOCOL) {
 		stream_end_error(stream, STREAM_END_WRONG_ALPN, error);
-	} else if (!stream->tls->server && error == SSL_ERROR_SYSCALL && errno == ECONNREFUSED) {
+	} else if (stream_not_connected(stream, error, sys)) {
 		stream_end_error(stream, STREAM_END_CONNECT, error);
 	} else {
 		stream_end_error(stream, STREAM_END_HANDSHAKE, error);
@@ -71,6 +81,8 @@ stream_opened(struct stream *stream)
 	TAILQ_REMOVE(&stream->set->handshaking, stream, in_all);
 	TAILQ_INSERT_TAIL(&stream->set->open, stream, in_all);
 	stream->state = STREAM_OPEN;
+	if (stream->paused)
+		(void)event_del(&stream->readable);
 	stream->hooks->on_open(stream->arg, stream);
 	/* the client's first bytes may have come with the end of the handshake */
 	if (stream->state == STREAM_OPEN && !stream->paused)

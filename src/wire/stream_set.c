@@ -124,7 +124,7 @@ stream_set_free(struct stream_set **out)
 	free(set);
 }
 
-/* Each once: one that is left over again during this has this turn's number. */
+/* Those of an earlier turn: who was read, or left over, in this one had its share. */
 static void
 stream_set_read_left_over(struct stream_set *set)
 {
@@ -151,12 +151,13 @@ stream_set_flush(struct stream_set *set)
 void
 stream_set_turn(struct stream_set *set)
 {
-	set->turn++;
 	stream_set_read_left_over(set);
-	/* what was written while reading leaves in this turn, too */
+	/* what was written while reading leaves in this turn, too; what the owner
+	 * writes because all was sent leaves in the next */
 	set->turn++;
 	stream_set_flush(set);
 	stream_set_bury(set);
+	set->turn++;
 	if (!TAILQ_EMPTY(&set->left_over) || !TAILQ_EMPTY(&set->dirty) || !TAILQ_EMPTY(&set->dead))
 		loop_again(set->loop);
 }

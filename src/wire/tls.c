@@ -109,11 +109,23 @@ tls_choose_alpn_cb(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 	return SSL_TLSEXT_ERR_OK;
 }
 
+/* Without it OpenSSL asks whoever sits at the terminal. */
+static int
+tls_no_passphrase_cb(char *out, int size, int writing, void *arg)
+{
+	(void)out;
+	(void)size;
+	(void)writing;
+	(void)arg;
+	return -1;
+}
+
 static enum rc
 tls_load_files(SSL_CTX *ctx, const struct tls_files *files, struct err *err)
 {
 	enum rc rc = RC_OK;
 
+	SSL_CTX_set_default_passwd_cb(ctx, tls_no_passphrase_cb);
 	ERR_clear_error();
 	if (SSL_CTX_load_verify_file(ctx, files->ca) != 1)
 		rc = err_invalid(err, "could not load CA certificates from \"%s\"", files->ca);
