@@ -77,7 +77,7 @@ loop_fake_events(struct loop *loop, unsigned wait_ms)
 		must(event_base_loopexit(loop->base, &wait) == 0);
 		must(event_base_loop(loop->base, EVLOOP_ONCE) >= 0);
 	} else {
-		must(event_base_loop(loop->base, EVLOOP_NONBLOCK) >= 0);
+		must(event_base_loop(loop->base, EVLOOP_ONCE | EVLOOP_NONBLOCK) >= 0);
 	}
 }
 

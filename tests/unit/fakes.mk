@@ -9,8 +9,11 @@ FAKE_FS := fs fs_disk
 FAKES_journal/test_append := $(FAKE_FS)
 FAKES_journal/test_recover := $(FAKE_FS)
 FAKES_journal/test_power := $(FAKE_FS)
+FAKES_journal/test_damage := $(FAKE_FS)
+FAKES_journal/test_loss := $(FAKE_FS)
 FAKES_base/test_fs_fake := $(FAKE_FS)
 
 # a clock and timers that the test moves
 FAKES_fleet/test_roster := clock loop
 FAKES_fleet/test_sessions := clock loop
+FAKES_fleet/test_handover := clock loop

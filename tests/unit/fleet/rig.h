@@ -1,0 +1,680 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two workers' sessions, the roster, and controllers that talk to them by TLS over
+ * the loopback, all in one thread: each loop is turned by hand, the journal makes
+ * durable what was posted when the test says so, and time stands still.  So a test
+ * can look between any two steps.
+ *
+ * A controller here is written from the contract alone, by the generated code.
+ */
+#ifndef GATEHOUSE_TESTS_FLEET_RIG_H
+#define GATEHOUSE_TESTS_FLEET_RIG_H
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <unistd.h>
+
+#include "../../fake/clock_fake.h"
+#include "../../fake/loop_fake.h"
+#include "../support/book.h"
+#include "../support/certificates.h"
+#include "fleet/sessions.h"
+#include "gatehouse.pb-c.h"
+#include "wire/frame.h"
+#include "wire/kind.h"
+
+enum { ELM = 7, OAK = 8, SITE = 41, FRONT = 71, BACK = 72, NODE = 5 };
+enum { WORKERS = 2, DEVICES = 4, TOLD_MAX = 256, OUT_BYTES = 65536 };
+enum { LEASE_S = 30, GAP_WAIT_MS = 5000, HELLO_MS = 10000, FRAME_MAX = 16384 };
+enum { QUICK_TURNS = 200, SLOW_TURNS = 2000, SLOW_WAIT_MS = 5 };
+
+/* Within a test's answers: the names of protobuf-c are long. */
+#define TOLD(what) GATEHOUSE__V1__TO_CONTROLLER__MESSAGE_##what
+
+/* A controller. */
+struct device {
+	struct stream *stream; /* NULL: closed */
+	bool open;
+	Gatehouse__V1__ToController *told[TOLD_MAX];
+	size_t n_told;
+	uint8_t out[OUT_BYTES]; /* what device_send() sends in one piece */
+	size_t n_out;
+};
+
+struct side {
+	struct rig *rig;
+	struct loop *loop;
+	struct stream_set *set;
+	struct sessions *sessions;
+	int listener;
+	struct sockaddr_in address;
+	bool stands; /* its thread does not come to run */
+};
+
+struct rig {
+	struct tls *server;
+	struct book book;
+	struct side sides[WORKERS];
+	struct loop *roster_loop, *outside; /* where the controllers are */
+	struct roster *roster;
+	struct stream_set *devices_set;
+	struct device devices[DEVICES];
+	bool roster_stands;
+};
+
+/* ---- The program's folder ----------------------------------------------------- */
+
+static char rig_folder[] = "/tmp/gatehouse-fleet-XXXXXX";
+
+/* cmocka's setup and teardown of the group. */
+static inline int
+rig_make_folder(void **state)
+{
+	char *command;
+	int result;
+
+	(void)state;
+	log_setup(LOG_LEVEL_CRITICAL, LOG_TARGET_STDERR);
+	if (mkdtemp(rig_folder) == NULL ||
+	    certificates_make(rig_folder, "controller", "elm-1 oak-1 stranger") != 0)
+		return -1;
+	command = xasprintf("mkdir -m 700 %s/keys && cd %s/keys && umask 077 && "
+			    "head -c 32 /dev/urandom >site.key",
+			    rig_folder, rig_folder);
+	result = system(command);
+	free(command);
+	return result;
+}
+
+static inline int
+rig_remove_folder(void **state)
+{
+	char *command = xasprintf("rm -r %s", rig_folder);
+	int result = system(command);
+
+	(void)state;
+	free(command);
+	return result;
+}
+
+/* ---- The server's side ---------------------------------------------------------- */
+
+static inline struct reg *
+rig_reg(const char *elm_name, bool elm_enabled)
+{
+	struct reg_builder *b = reg_builder_new();
+	struct reg *reg = NULL;
+	struct err err;
+
+	reg_add_station(b, 1, "C", "Centre");
+	reg_add_area(b, 11, 0, 1, "north", "North");
+	reg_add_site(b, SITE, 11, "elm", "Elm Court", "Elm Road 1");
+	if (elm_name != NULL) {
+		reg_add_controller(b, ELM, SITE, elm_name, elm_enabled);
+		reg_add_door(b, FRONT, SITE, ELM, 1, "elm-front", "Front", "");
+		reg_add_door(b, BACK, SITE, ELM, 2, "elm-back", "Back", "");
+	}
+	reg_add_controller(b, OAK, SITE, "oak-1", true);
+	if (reg_build(&b, 1, &reg, &err) != RC_OK)
+		fail_msg("%s", err.msg);
+	return reg;
+}
+
+static inline void
+door_on_open(void *arg, struct stream *stream)
+{
+	struct side *side = arg;
+
+	sessions_adopt(side->sessions, stream);
+}
+
+static inline size_t
+door_on_bytes(void *arg, struct stream *stream, const uint8_t *bytes, size_t n)
+{
+	(void)arg;
+	(void)stream;
+	(void)bytes;
+	return n;
+}
+
+static inline void
+door_on_closed(void *arg, struct stream *stream, enum stream_end end, const struct err *err)
+{
+	(void)arg;
+	(void)stream;
+	(void)end;
+	(void)err;
+}
+
+static const struct stream_hooks door_hooks = {
+	.on_open = door_on_open,
+	.on_bytes = door_on_bytes,
+	.on_closed = door_on_closed,
+};
+
+static inline void
+side_on_mail(void *arg, struct mail *mail)
+{
+	struct side *side = arg;
+
+	sessions_mail(side->sessions, mail);
+}
+
+static inline void
+side_on_turn(void *arg)
+{
+	struct side *side = arg;
+
+	stream_set_turn(side->set);
+	sessions_turn(side->sessions);
+}
+
+static inline void
+side_listen(struct side *side)
+{
+	socklen_t len = sizeof(side->address);
+
+	side->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	side->address = (struct sockaddr_in){.sin_family = AF_INET};
+	side->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(
+		bind(side->listener, (struct sockaddr *)&side->address, sizeof(side->address)), 0);
+	assert_int_equal(listen(side->listener, 16), 0);
+	assert_int_equal(getsockname(side->listener, (struct sockaddr *)&side->address, &len), 0);
+}
+
+static inline void
+side_init(struct rig *rig, unsigned index, unsigned groups)
+{
+	struct side *side = &rig->sides[index];
+	struct loop_hooks hooks = {.on_mail = side_on_mail, .on_turn = side_on_turn, .arg = side};
+	struct stream_limits limits = {.handshake_timeout_ms = UINT64_C(1) << 40,
+				       .read_budget_bytes = 65536,
+				       .output_limit_bytes = 128 * 1024};
+	char *keys = xasprintf("%s/keys", rig_folder);
+	struct sessions_conf conf = {
+		.heartbeat_s = 10,
+		.lease_s = LEASE_S,
+		.window = 64,
+		.frame_max_bytes = FRAME_MAX,
+		.gap_wait_ms = GAP_WAIT_MS,
+		.hello_timeout_ms = HELLO_MS,
+		.clock_tolerance_us = 60 * 1000000,
+		.goaway_delay_ms = 777,
+		.group_bytes = (size_t)2 * JOURNAL_BODY_MAX,
+		.groups = groups,
+		.keys_dir = keys,
+		.node = NODE,
+		.start_us = CLOCK_FAKE_WALL_US,
+		.worker = index,
+		.observers = WORKERS + 1,
+	};
+	struct err err;
+
+	side->rig = rig;
+	assert_int_equal(loop_new(&side->loop, &hooks, &err), RC_OK);
+	assert_int_equal(stream_set_new(&side->set, side->loop, &limits, &err), RC_OK);
+	if (sessions_new(&side->sessions, side->loop, &conf, rig->book.journal,
+			 loop_mailbox(rig->roster_loop), &err) != RC_OK)
+		fail_msg("%s", err.msg);
+	sessions_set_register(side->sessions, rig_reg("elm-1", true));
+	side_listen(side);
+	free(keys);
+}
+
+static inline void
+roster_on_mail(void *arg, struct mail *mail)
+{
+	struct rig *rig = arg;
+
+	roster_mail(rig->roster, mail);
+}
+
+static inline void
+rig_init_roster(struct rig *rig)
+{
+	struct loop_hooks hooks = {.on_mail = roster_on_mail, .arg = rig};
+	struct roster_conf conf = {.lease_ms = LEASE_S * 1000,
+				   .node = NODE,
+				   .start_us = CLOCK_FAKE_WALL_US,
+				   .observer_index = WORKERS,
+				   .observers = WORKERS + 1};
+	struct positions *none = positions_new();
+	struct err err;
+
+	assert_int_equal(loop_new(&rig->roster_loop, &hooks, &err), RC_OK);
+	assert_int_equal(
+		roster_new(&rig->roster, rig->roster_loop, &conf, none, rig->book.journal, &err),
+		RC_OK);
+	roster_set_register(rig->roster, rig_reg("elm-1", true));
+	positions_free(&none);
+}
+
+static inline void
+outside_on_mail(void *arg, struct mail *mail)
+{
+	(void)arg;
+	(void)mail;
+	fail_msg("nobody writes to the controllers' loop");
+}
+
+static inline void
+outside_on_turn(void *arg)
+{
+	struct rig *rig = arg;
+
+	stream_set_turn(rig->devices_set);
+}
+
+/* `groups`: of each worker. */
+static inline struct rig *
+rig_new(unsigned groups)
+{
+	struct rig *rig = xcalloc(1, sizeof(*rig));
+	struct loop_hooks hooks = {
+		.on_mail = outside_on_mail, .on_turn = outside_on_turn, .arg = rig};
+	struct stream_limits limits = {.handshake_timeout_ms = UINT64_C(1) << 40,
+				       .read_budget_bytes = 65536,
+				       .output_limit_bytes = 1 << 20};
+	struct err err;
+
+	clock_fake_reset();
+	book_open(&rig->book);
+	rig->server = certificates_tls(rig_folder, "server", true);
+	rig_init_roster(rig);
+	for (unsigned i = 0; i < WORKERS; i++)
+		side_init(rig, i, groups);
+	assert_int_equal(loop_new(&rig->outside, &hooks, &err), RC_OK);
+	assert_int_equal(stream_set_new(&rig->devices_set, rig->outside, &limits, &err), RC_OK);
+	return rig;
+}
+
+/* ---- Turns ------------------------------------------------------------------------- */
+
+static inline void
+side_accept(struct side *side)
+{
+	int fd = accept(side->listener, NULL, NULL);
+	struct stream *stream;
+	struct err err;
+
+	if (fd >= 0)
+		assert_int_equal(stream_accept(side->set, side->rig->server, fd, &door_hooks, side,
+					       &stream, &err),
+				 RC_OK);
+}
+
+static inline void
+rig_turn(struct rig *rig, unsigned wait_ms)
+{
+	loop_fake_turn(rig->outside, wait_ms);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		if (rig->sides[i].stands)
+			continue;
+		side_accept(&rig->sides[i]);
+		loop_fake_turn(rig->sides[i].loop, 0);
+	}
+	if (!rig->roster_stands)
+		loop_fake_turn(rig->roster_loop, 0);
+}
+
+/* Turns until it is so; a test that waits in vain fails.  The loopback is quick, so
+ * that waiting begins only when it isn't. */
+#define UNTIL(rig, condition)                                                                      \
+	do {                                                                                       \
+		int turns_ = 0;                                                                    \
+		while (!(condition)) {                                                             \
+			if (turns_++ == SLOW_TURNS)                                                \
+				fail_msg("waited in vain for %s", #condition);                     \
+			rig_turn(rig, turns_ > QUICK_TURNS ? SLOW_WAIT_MS : 0);                    \
+		}                                                                                  \
+	} while (0)
+
+/* The sweeps of sessions and roster. */
+static inline void
+rig_sweep(struct rig *rig)
+{
+	for (unsigned i = 0; i < WORKERS; i++)
+		loop_fake_tick(rig->sides[i].loop);
+	loop_fake_tick(rig->roster_loop);
+	rig_turn(rig, 0);
+}
+
+static inline const struct sessions_counters *
+rig_counters(const struct rig *rig, unsigned side)
+{
+	return sessions_counters(rig->sides[side].sessions);
+}
+
+static inline void
+rig_free(struct rig *rig)
+{
+	for (size_t i = 0; i < DEVICES; i++) {
+		if (rig->devices[i].stream != NULL)
+			stream_close(rig->devices[i].stream);
+	}
+	rig->roster_stands = false;
+	for (unsigned i = 0; i < WORKERS; i++) {
+		rig->sides[i].stands = false;
+		sessions_close_all(rig->sides[i].sessions, GOAWAY_RESTART, "the test is over");
+	}
+	for (unsigned i = 0; i < WORKERS; i++)
+		UNTIL(rig, (book_turn(&rig->book), rig_counters(rig, i)->open) == 0 &&
+				   sessions_drained(rig->sides[i].sessions));
+	UNTIL(rig, (book_turn(&rig->book), roster_drained(rig->roster)));
+	stream_set_free(&rig->devices_set);
+	for (unsigned i = 0; i < WORKERS; i++) {
+		stream_set_free(&rig->sides[i].set);
+		sessions_free(&rig->sides[i].sessions);
+		loop_free(&rig->sides[i].loop);
+		(void)close(rig->sides[i].listener);
+	}
+	roster_free(&rig->roster);
+	loop_free(&rig->roster_loop);
+	loop_free(&rig->outside);
+	book_close(&rig->book);
+	tls_unref(&rig->server);
+	for (size_t i = 0; i < DEVICES; i++) {
+		for (size_t k = 0; k < rig->devices[i].n_told; k++)
+			gatehouse__v1__to_controller__free_unpacked(rig->devices[i].told[k], NULL);
+	}
+	free(rig);
+}
+
+/* ---- Controllers ------------------------------------------------------------------- */
+
+static inline void
+device_on_open(void *arg, struct stream *stream)
+{
+	struct device *device = arg;
+
+	(void)stream;
+	device->open = true;
+}
+
+static inline size_t
+device_on_bytes(void *arg, struct stream *stream, const uint8_t *bytes, size_t n)
+{
+	struct device *device = arg;
+	const uint8_t *payload;
+	size_t done = 0, len, used;
+
+	(void)stream;
+	while (frame_parse(bytes + done, n - done, 65536, &payload, &len, &used) == FRAME_WHOLE) {
+		Gatehouse__V1__ToController *to =
+			gatehouse__v1__to_controller__unpack(NULL, len, payload);
+
+		assert_non_null(to);
+		assert_true(device->n_told < TOLD_MAX);
+		device->told[device->n_told++] = to;
+		done += used;
+	}
+	return done;
+}
+
+static inline void
+device_on_closed(void *arg, struct stream *stream, enum stream_end end, const struct err *err)
+{
+	struct device *device = arg;
+
+	(void)stream;
+	(void)end;
+	(void)err;
+	device->stream = NULL;
+}
+
+static const struct stream_hooks device_hooks = {
+	.on_open = device_on_open,
+	.on_bytes = device_on_bytes,
+	.on_closed = device_on_closed,
+};
+
+static inline struct device *
+device_connect(struct rig *rig, unsigned index, unsigned side, const char *name)
+{
+	struct device *device = &rig->devices[index];
+	struct tls *tls = certificates_tls(rig_folder, name, false);
+	struct sockaddr_in *address = &rig->sides[side].address;
+	struct err err;
+
+	device->open = false;
+	assert_null(device->stream);
+	assert_int_equal(stream_connect(rig->devices_set, tls, (struct sockaddr *)address,
+					sizeof(*address), NULL, 0, &device_hooks, device,
+					&device->stream, &err),
+			 RC_OK);
+	tls_unref(&tls);
+	UNTIL(rig, device->open);
+	return device;
+}
+
+static inline void
+device_put(struct device *device, const Gatehouse__V1__FromController *from)
+{
+	size_t n = gatehouse__v1__from_controller__get_packed_size(from);
+	uint8_t *out = device->out + device->n_out;
+
+	assert_true(n + FRAME_HEADER_MAX <= OUT_BYTES - device->n_out);
+	out = frame_put_header(out, n);
+	(void)gatehouse__v1__from_controller__pack(from, out);
+	device->n_out = (size_t)(out - device->out) + n;
+}
+
+/* Everything put so far, in one piece. */
+static inline void
+device_send(struct device *device)
+{
+	assert_non_null(device->stream);
+	assert_int_equal(stream_write(device->stream, device->out, device->n_out), RC_OK);
+	device->n_out = 0;
+}
+
+static inline void
+device_put_hello(struct device *device, uint64_t epoch, uint64_t acked)
+{
+	Gatehouse__V1__FromController from = GATEHOUSE__V1__FROM_CONTROLLER__INIT;
+	Gatehouse__V1__Hello hello = GATEHOUSE__V1__HELLO__INIT;
+
+	hello.protocol = 1;
+	hello.epoch = epoch;
+	hello.acked_seq = acked;
+	from.message_case = GATEHOUSE__V1__FROM_CONTROLLER__MESSAGE_HELLO;
+	from.hello = &hello;
+	device_put(device, &from);
+}
+
+/* An access at the front door, by a card that goes with the number. */
+static inline Gatehouse__V1__Record
+device_record(uint64_t seq)
+{
+	Gatehouse__V1__Record record = GATEHOUSE__V1__RECORD__INIT;
+	static uint8_t card[] = "CARD-4711-0815";
+
+	record.seq = seq;
+	record.time_us = CLOCK_FAKE_WALL_US + (int64_t)seq;
+	record.kind = GATEHOUSE__V1__KIND__KIND_ACCESS_GRANTED;
+	record.door = 1;
+	record.card.data = card;
+	record.card.len = sizeof(card) - 1;
+	return record;
+}
+
+static inline void
+device_put_this(struct device *device, Gatehouse__V1__Record *record, bool ahead)
+{
+	Gatehouse__V1__FromController from = GATEHOUSE__V1__FROM_CONTROLLER__INIT;
+
+	if (ahead) {
+		from.message_case = GATEHOUSE__V1__FROM_CONTROLLER__MESSAGE_AHEAD;
+		from.ahead = record;
+	} else {
+		from.message_case = GATEHOUSE__V1__FROM_CONTROLLER__MESSAGE_RECORD;
+		from.record = record;
+	}
+	device_put(device, &from);
+}
+
+static inline void
+device_put_record(struct device *device, uint64_t seq)
+{
+	Gatehouse__V1__Record record = device_record(seq);
+
+	device_put_this(device, &record, false);
+}
+
+static inline void
+device_put_lost(struct device *device, uint64_t from_seq, uint64_t to_seq)
+{
+	Gatehouse__V1__FromController from = GATEHOUSE__V1__FROM_CONTROLLER__INIT;
+	Gatehouse__V1__Lost lost = GATEHOUSE__V1__LOST__INIT;
+
+	lost.from_seq = from_seq;
+	lost.to_seq = to_seq;
+	from.message_case = GATEHOUSE__V1__FROM_CONTROLLER__MESSAGE_LOST;
+	from.lost = &lost;
+	device_put(device, &from);
+}
+
+static inline void
+device_put_heartbeat(struct device *device)
+{
+	Gatehouse__V1__FromController from = GATEHOUSE__V1__FROM_CONTROLLER__INIT;
+	Gatehouse__V1__Heartbeat heartbeat = GATEHOUSE__V1__HEARTBEAT__INIT;
+
+	from.message_case = GATEHOUSE__V1__FROM_CONTROLLER__MESSAGE_HEARTBEAT;
+	from.heartbeat = &heartbeat;
+	device_put(device, &from);
+}
+
+/* Records first .. last in one piece. */
+static inline void
+device_say_records(struct device *device, uint64_t first, uint64_t last)
+{
+	for (uint64_t seq = first; seq <= last; seq++)
+		device_put_record(device, seq);
+	device_send(device);
+}
+
+/* How often it was told such a message. */
+static inline size_t
+device_told(const struct device *device, Gatehouse__V1__ToController__MessageCase what)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < device->n_told; i++)
+		n += device->told[i]->message_case == what;
+	return n;
+}
+
+/* The last such message. */
+static inline const Gatehouse__V1__ToController *
+device_last(const struct device *device, Gatehouse__V1__ToController__MessageCase what)
+{
+	for (size_t i = device->n_told; i > 0; i--) {
+		if (device->told[i - 1]->message_case == what)
+			return device->told[i - 1];
+	}
+	fail_msg("it was not told a message of kind %d", (int)what);
+	return NULL;
+}
+
+static inline uint64_t
+device_acked(const struct device *device)
+{
+	return device_told(device, TOLD(ACK)) > 0 ? device_last(device, TOLD(ACK))->ack->seq : 0;
+}
+
+/* Everything said so far has been read, and everything that was answered to it is
+ * here: the answer to a heartbeat comes behind them. */
+static inline void
+device_settle(struct rig *rig, struct device *device)
+{
+	size_t before = device_told(device, TOLD(HEARTBEAT_REPLY));
+
+	device_put_heartbeat(device);
+	device_send(device);
+	UNTIL(rig, device_told(device, TOLD(HEARTBEAT_REPLY)) > before);
+}
+
+static inline void
+device_say_hello(struct rig *rig, struct device *device, uint64_t epoch, uint64_t acked)
+{
+	size_t before = device_told(device, TOLD(WELCOME));
+
+	device_put_hello(device, epoch, acked);
+	device_send(device);
+	UNTIL(rig, device_told(device, TOLD(WELCOME)) > before);
+}
+
+/* A welcomed controller, with epoch 3 and nothing said yet. */
+static inline struct device *
+device_begin(struct rig *rig, unsigned index, unsigned side, const char *name)
+{
+	struct device *device = device_connect(rig, index, side, name);
+
+	device_say_hello(rig, device, 3, 0);
+	return device;
+}
+
+/* The server said goodbye for this reason, and closed. */
+static inline void
+device_expect_goaway(struct rig *rig, struct device *device, Gatehouse__V1__GoawayReason reason)
+{
+	const Gatehouse__V1__Goaway *goaway;
+
+	UNTIL(rig, device->stream == NULL);
+	goaway = device_last(device, TOLD(GOAWAY))->goaway;
+	if (goaway->reason != reason)
+		fail_msg("sent away for reason %d: %s", (int)goaway->reason, goaway->detail);
+	assert_int_equal(goaway->delay_ms, 777);
+}
+
+/* What is posted becomes durable, and the acks come. */
+static inline void
+rig_make_durable(struct rig *rig, struct device *device, uint64_t seq)
+{
+	book_turn(&rig->book);
+	UNTIL(rig, device_acked(device) == seq);
+}
+
+/* Entry `i` is record `seq` of the sample, epoch 3. */
+static inline void
+assert_sample(const struct rig *rig, size_t i, uint64_t seq)
+{
+	struct record record = book_record(&rig->book, i);
+
+	assert_int_equal(rig->book.entries[i].type, ENTRY_RECORD);
+	assert_int_equal(record.controller_id, ELM);
+	assert_int_equal(record.epoch, 3);
+	assert_int_equal(record.seq, seq);
+	assert_int_equal(record.device_time_us, CLOCK_FAKE_WALL_US + (int64_t)seq);
+	assert_int_equal(record.kind, KIND_CODE_ACCESS_GRANTED);
+}
+
+/* The journal has exactly the sample's records 1 .. n, each once, in order. */
+static inline void
+assert_all_once(struct rig *rig, uint64_t n)
+{
+	assert_int_equal(book_read(&rig->book), n);
+	for (size_t i = 0; i < n; i++)
+		assert_sample(rig, i, i + 1);
+}
+
+/* Entry `i` says that first .. last are gone. */
+static inline void
+assert_gap(const struct rig *rig, size_t i, uint64_t first, uint64_t last)
+{
+	struct record record = book_record(&rig->book, i);
+	char *detail = xasprintf("{\"epoch\":3,\"from\":%lu,\"to\":%lu}", (unsigned long)first,
+				 (unsigned long)last);
+
+	assert_int_equal(record.kind, KIND_CODE_RECORDS_GAP);
+	assert_int_equal(record.controller_id, ELM);
+	assert_true(record.epoch < 0);
+	assert_int_equal(rig->book.entries[i].flags, ENTRY_FLAG_DESK);
+	assert_int_equal(record.detail_len, strlen(detail));
+	assert_memory_equal(record.detail, detail, strlen(detail));
+	free(detail);
+}
+
+#endif
