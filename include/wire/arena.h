@@ -20,5 +20,8 @@ void arena_fini(struct arena *arena);
 void arena_reset(struct arena *arena);
 /* Aligned for any type; NULL when the block is used up. */
 void *arena_get(struct arena *arena, size_t n);
+/* How much was asked for when arena_get() returned `ptr`; 0 when it did not come
+ * from there. */
+size_t arena_asked(const struct arena *arena, const void *ptr);
 
 #endif

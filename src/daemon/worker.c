@@ -11,20 +11,13 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "base/clock.h"
 #include "base/listen.h"
 #include "base/log.h"
+#include "base/log_source.h"
 
-enum { WORKER_TICK_MS = 1000, WORKER_SOURCES_MAX = 1024, WORKER_SOURCE_PACE_MS = 60000 };
-
-/* A source of refused handshakes: each is logged once a minute. */
-struct refused_source {
-	char address[64]; /* without the port */
-	struct log_pace pace;
-	UT_hash_handle hh; /* in order of insertion */
-};
+enum { WORKER_TICK_MS = 1000, WORKER_SOURCE_PACE_MS = 60000 };
 
 /* One entrance of one worker: what the hooks of a new stream get. */
 struct worker_entrance {
@@ -41,7 +34,6 @@ struct worker {
 	struct sessions *sessions;
 	struct consoles *consoles;
 	struct worker_entrance *entrances;
-	struct refused_source *sources;
 	pthread_t thread;
 	bool started, stopping;
 	struct worker_counters counters;
@@ -49,38 +41,14 @@ struct worker {
 
 /* ---- The lobby: streams in their handshake ------------------------------- */
 
-static struct refused_source *
-worker_source(struct worker *worker, const char *peer)
-{
-	struct refused_source *source;
-	const char *colon = strrchr(peer, ':');
-	size_t n = colon != NULL ? (size_t)(colon - peer) : strlen(peer);
-
-	if (n >= sizeof(source->address))
-		n = sizeof(source->address) - 1;
-	HASH_FIND(hh, worker->sources, peer, n, source);
-	if (source != NULL)
-		return source;
-	if (HASH_COUNT(worker->sources) >= WORKER_SOURCES_MAX) {
-		struct refused_source *oldest = worker->sources;
-
-		HASH_DEL(worker->sources, oldest);
-		free(oldest);
-	}
-	source = xcalloc(1, sizeof(*source));
-	memcpy(source->address, peer, n);
-	HASH_ADD(hh, worker->sources, address, n, source);
-	return source;
-}
-
 static void
-worker_log_refused(struct worker *worker, const struct stream *stream, const char *reason,
-		   const char *detail)
+worker_log_refused(const struct stream *stream, const char *reason, const char *detail)
 {
-	const char *peer = stream_peer_address(stream);
+	const char *peer = stream_peer_address(stream), *port = strrchr(peer, ':');
+	size_t host_len = port != NULL ? (size_t)(port - peer) : strlen(peer);
 	uint64_t held_back;
 
-	if (log_pace_ok(&worker_source(worker, peer)->pace, WORKER_SOURCE_PACE_MS, &held_back))
+	if (log_source_ok(peer, host_len, WORKER_SOURCE_PACE_MS, &held_back))
 		log_warning("worker", "refused peer=%s reason=%s%s%s held_back=%lu", peer, reason,
 			    detail[0] != '\0' ? ": " : "", detail, (unsigned long)held_back);
 }
@@ -95,7 +63,7 @@ lobby_closed_cb(void *arg, struct stream *stream, enum stream_end end, const str
 	if (end == STREAM_END_LOCAL)
 		return;
 	counter_add(&counters->refused[end], 1);
-	worker_log_refused(at->worker, stream, stream_end_name(end), err->msg);
+	worker_log_refused(stream, stream_end_name(end), err->msg);
 }
 
 static void
@@ -108,7 +76,7 @@ lobby_refuse_role(struct worker_entrance *at, struct stream *stream)
 	size_t n = 0;
 
 	counter_add(&at->worker->counters.wrong_role, 1);
-	worker_log_refused(at->worker, stream, "wrong_role", tls_role_name(role));
+	worker_log_refused(stream, "wrong_role", tls_role_name(role));
 	if (role == TLS_ROLE_CONTROLLER)
 		n = controller_put_goaway(bytes, GOAWAY_WRONG_ROLE, delay_ms, detail);
 	else if (role == TLS_ROLE_CONSOLE)
@@ -421,7 +389,6 @@ void
 worker_free(struct worker **out)
 {
 	struct worker *worker = *out;
-	struct refused_source *source, *next;
 
 	if (worker == NULL)
 		return;
@@ -433,10 +400,6 @@ worker_free(struct worker **out)
 	stream_set_free(&worker->streams);
 	consoles_free(&worker->consoles);
 	sessions_free(&worker->sessions);
-	HASH_ITER (hh, worker->sources, source, next) {
-		HASH_DEL(worker->sources, source);
-		free(source);
-	}
 	loop_free(&worker->loop);
 	free(worker->entrances);
 	free(worker);

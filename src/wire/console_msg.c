@@ -37,7 +37,7 @@ subscribe_take(struct arena *arena, const Gatehouse__V1__Subscribe *from, struct
 	if (areas == NULL || kinds == NULL)
 		return err_invalid(err, "subscribe is too large");
 	for (size_t i = 0; i < from->n_areas; i++) {
-		if (!pb_text_ok(from->areas[i], HELLO_TEXT_MAX))
+		if (!pb_text_ok(arena, from->areas[i], HELLO_TEXT_MAX))
 			return err_invalid(
 				err, "area %zu of subscribe is not a text of at most %d bytes",
 				i + 1, HELLO_TEXT_MAX);
@@ -69,7 +69,7 @@ console_msg_decode(struct arena *arena, const uint8_t *bytes, size_t n, struct c
 		msg->type = CONSOLE_MSG_HELLO;
 		msg->hello.protocol = from->hello->protocol;
 		msg->hello.software = from->hello->software;
-		if (!pb_text_ok(from->hello->software, HELLO_TEXT_MAX))
+		if (!pb_text_ok(arena, from->hello->software, HELLO_TEXT_MAX))
 			return err_invalid(err,
 					   "software in hello is not a text of at most %d bytes",
 					   HELLO_TEXT_MAX);

@@ -47,7 +47,7 @@ hello_doors(struct arena *arena, const Gatehouse__V1__Hello *from, struct hello 
 		return err_invalid(err, "hello is too large");
 	to->n_doors = from->n_doors;
 	for (size_t i = 0; i < from->n_doors; i++) {
-		if (!pb_text_ok(from->doors[i]->code, HELLO_TEXT_MAX))
+		if (!pb_text_ok(arena, from->doors[i]->code, HELLO_TEXT_MAX))
 			return err_invalid(
 				err, "code of door %u in hello is not a text of at most %d bytes",
 				from->doors[i]->number, HELLO_TEXT_MAX);
@@ -72,7 +72,7 @@ hello_take(struct arena *arena, const Gatehouse__V1__Hello *from, struct hello *
 		to->clock_us = 0;
 	if (to->epoch >= EPOCH_MAX || to->acked_seq > SEQ_MAX)
 		return err_invalid(err, "epoch or acked_seq in hello is out of range");
-	if (!pb_text_ok(to->firmware, HELLO_TEXT_MAX))
+	if (!pb_text_ok(arena, to->firmware, HELLO_TEXT_MAX))
 		return err_invalid(err, "firmware in hello is not a text of at most %d bytes",
 				   HELLO_TEXT_MAX);
 	return hello_doors(arena, from, to, err);

@@ -48,12 +48,14 @@ pb_utf8_ok(const char *text, size_t len)
 }
 
 bool
-pb_text_ok(const char *text, size_t max)
+pb_text_ok(const struct arena *arena, const char *text, size_t max)
 {
-	size_t len = strnlen(text, max + 1);
+	size_t len = strnlen(text, max + 1), asked = arena_asked(arena, text);
 	bool ascii = true;
 
-	if (len > max)
+	/* protobuf-c puts an end behind what came; an earlier end came with it.  Only
+	 * the empty default is not in the arena. */
+	if (len > max || (asked > 0 && len != asked - 1))
 		return false;
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];

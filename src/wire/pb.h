@@ -12,8 +12,9 @@ ProtobufCAllocator pb_allocator(struct arena *arena);
 /* Packs `message` behind its length; returns the number of bytes. */
 size_t pb_put_framed(uint8_t *out, size_t max, const ProtobufCMessage *message);
 
-/* Valid UTF-8 without control characters, at most `max` bytes. */
-bool pb_text_ok(const char *text, size_t max);
+/* A text that was decoded into the arena: valid UTF-8 without control characters
+ * and without NUL, at most `max` bytes. */
+bool pb_text_ok(const struct arena *arena, const char *text, size_t max);
 
 /* protobuf-c wants char * where it only reads. */
 char *pb_text(const char *text);

@@ -62,11 +62,11 @@ reported_wipe_card(struct reported *reported)
 /* ---- Detail: the rare kinds say more, kept as JSON ----------------------- */
 
 static json_t *
-detail_of_card(const Gatehouse__V1__CardChange *change, struct err *err)
+detail_of_card(const struct arena *arena, const Gatehouse__V1__CardChange *change, struct err *err)
 {
 	json_t *json;
 
-	if (!pb_text_ok(change->unit, UNIT_MAX)) {
+	if (!pb_text_ok(arena, change->unit, UNIT_MAX)) {
 		(void)err_invalid(err, "card_change.unit is not a text of at most %d bytes",
 				  UNIT_MAX);
 		return NULL;
@@ -105,11 +105,12 @@ set_number(json_t *json, const char *name, json_int_t value)
 }
 
 static json_t *
-detail_of_device(const Gatehouse__V1__DeviceState *state, struct err *err)
+detail_of_device(const struct arena *arena, const Gatehouse__V1__DeviceState *state,
+		 struct err *err)
 {
 	json_t *json;
 
-	if (!pb_text_ok(state->firmware, FIRMWARE_MAX)) {
+	if (!pb_text_ok(arena, state->firmware, FIRMWARE_MAX)) {
 		(void)err_invalid(err, "device_state.firmware is not a text of at most %d bytes",
 				  FIRMWARE_MAX);
 		return NULL;
@@ -134,21 +135,28 @@ static enum reject
 reported_take_detail(struct arena *arena, const Gatehouse__V1__Record *pb, const struct kind *kind,
 		     struct record *record, struct err *err)
 {
+	bool unknown = (record->flags & RECORD_UNKNOWN_KIND) != 0;
 	json_t *json;
 	size_t n;
 	char *text;
 
-	if (pb->card_change == NULL && pb->device_state == NULL)
+	if (pb->card_change == NULL && pb->device_state == NULL && !unknown)
 		return REJECT_NONE;
 	if (pb->card_change != NULL &&
 	    (pb->device_state != NULL || (kind->flags & KIND_FLAG_CHANGE) == 0)) {
 		(void)err_invalid(err, "card_change does not go with kind %s", kind->name);
 		return REJECT_BAD_DETAIL;
 	}
-	json = pb->card_change != NULL ? detail_of_card(pb->card_change, err)
-				       : detail_of_device(pb->device_state, err);
+	if (pb->card_change != NULL)
+		json = detail_of_card(arena, pb->card_change, err);
+	else if (pb->device_state != NULL)
+		json = detail_of_device(arena, pb->device_state, err);
+	else
+		json = json_object();
 	if (json == NULL)
 		return REJECT_BAD_DETAIL;
+	if (unknown) /* a number that is not known is kept, not dropped */
+		json_object_set_new(json, "kind", json_integer((uint32_t)pb->kind));
 	n = json_dumpb(json, NULL, 0, JSON_COMPACT);
 	text = n <= DETAIL_MAX ? arena_get(arena, n) : NULL;
 	if (text != NULL)
@@ -166,10 +174,10 @@ reported_take_detail(struct arena *arena, const Gatehouse__V1__Record *pb, const
 /* ---- Form and bounds ----------------------------------------------------- */
 
 static enum reject
-reported_take_raw_code(struct arena *arena, const Gatehouse__V1__Record *pb, struct record *record,
-		       struct err *err)
+reported_take_raw_code(const struct arena *arena, const Gatehouse__V1__Record *pb,
+		       struct record *record, struct err *err)
 {
-	if (!pb_text_ok(pb->raw_code, RAW_CODE_MAX)) {
+	if (!pb_text_ok(arena, pb->raw_code, RAW_CODE_MAX)) {
 		(void)err_invalid(
 			err,
 			"raw_code is not UTF-8 text of at most %d bytes without control characters",
@@ -178,18 +186,6 @@ reported_take_raw_code(struct arena *arena, const Gatehouse__V1__Record *pb, str
 	}
 	record->raw_code = pb->raw_code;
 	record->raw_code_len = strlen(pb->raw_code);
-	if ((record->flags & RECORD_UNKNOWN_KIND) != 0 && record->raw_code_len == 0) {
-		/* never drop a code that is not known */
-		char *text = arena_get(arena, RAW_CODE_MAX);
-
-		if (text == NULL) {
-			(void)err_invalid(err, "record is too large");
-			return REJECT_BAD_TEXT;
-		}
-		record->raw_code = text;
-		record->raw_code_len =
-			(size_t)snprintf(text, RAW_CODE_MAX, "kind=%" PRIu32, (uint32_t)pb->kind);
-	}
 	return REJECT_NONE;
 }
 
