@@ -22,6 +22,20 @@
  * end of one stays zero, and positions skip it: the next segment begins at first
  * position + capacity.
  *
+ * DAMAGE: bytes of a segment that were durable and are no valid entries.  A reader
+ * goes on behind them, at the next entry that the chain proves: sealed behind a crc
+ * that was read, and followed by others that are sealed in turn.  The bytes in between
+ * are saved to dir/damaged/POSITION.N, counted, and said in one line, once for each
+ * spot; they are never written again in the segment.  Whatever a sender put into a
+ * body is not taken for an entry, even when it looks like a chain of them.
+ *
+ * LOSS: a journal that ends before a proof of what was durable, or is another one or
+ * none, lost its end: a file is gone, its file system is not mounted, an older copy
+ * was restored.  That is refused, and nothing is changed.  With accept_loss it goes
+ * on in a new segment that begins far behind whatever was lost (its header says by how
+ * much it is off), so that no position is ever given away twice.  Reading from a lost
+ * position begins there.
+ *
  * FAILURE: a sync that fails is never retried: fatal().  A disk that is full
  * holds the groups back, says so, and goes on when there is space.
  *
@@ -46,6 +60,12 @@ enum {
 
 struct journal;
 
+/* What somebody else remembers of a journal: an entry that was durable ended here. */
+struct journal_proof {
+	uint8_t id[JOURNAL_ID_BYTES];
+	uint64_t position;
+};
+
 struct journal_conf {
 	const char *dir;         /* must exist; locked for us alone by dir/lock */
 	uint32_t node;           /* 1 .. 32767 */
@@ -53,6 +73,9 @@ struct journal_conf {
 	uint64_t retain_ms;      /* segments stay this long after all holds passed them */
 	uint64_t free_min_bytes; /* no new segment while less than this would be left free */
 	unsigned spare_segments; /* how many are made ahead; >= 1 */
+	/* LOSS, see below.  Read by journal_open() only; NULL: nothing is known */
+	const struct journal_proof *proof;
+	bool accept_loss;
 };
 
 /* ---- Groups: how entries come in ----------------------------------------- */
@@ -92,7 +115,10 @@ uint8_t *group_add(struct group *group, uint8_t type, uint8_t flags, size_t body
 /*
  * What recovery found, for one line in the log.  The valid prefix is kept; what
  * follows it in the last segment is saved to dir/damaged/ before it is
- * overwritten, if it holds anything but zeros.
+ * overwritten, if it holds anything but zeros.  A damaged spot before the proof's
+ * position is no end: the chain is found again behind it, and must come through that
+ * position.  Without such a proof, entries behind a hole are never kept: sectors that
+ * were never synced may look like that after a power loss, and nobody was told of them.
  */
 struct journal_recovery {
 	uint64_t first; /* oldest position there is */
@@ -100,14 +126,17 @@ struct journal_recovery {
 	uint64_t segments;
 	uint64_t entries;       /* read while recovering (only the last segment is) */
 	uint64_t dropped_bytes; /* behind the end, not zero */
+	uint64_t lost_from;     /* with accept_loss: all from here to `end` is lost ... */
+	bool lost;              /* ... if anything is */
 	bool created;           /* there was no journal here */
 	char note[240];         /* what was dropped or set aside, or empty */
 };
 
 /*
  * Opens or creates, locks, recovers.  RC_FAIL: the disk; RC_INVALID: another
- * process has it, a foreign or a doubled segment, a hole between segments, a
- * damaged segment before the last one: err says which file.  Not yet running.
+ * process has it, a foreign or a doubled segment, a hole between segments, a segment
+ * with a damaged header or of a wrong size, a loss that is not accepted: err says which
+ * file, and nothing was changed.  Not yet running.
  */
 enum rc journal_open(struct journal **journal, const struct journal_conf *conf,
 		     struct journal_recovery *recovery, struct err *err) MUST_CHECK;
@@ -139,7 +168,8 @@ struct journal_stats {
 	uint64_t entries, bytes, groups, syncs, sync_ns, segments_made, segments_unlinked;
 	uint64_t paused_ms; /* not 0: appending has been held back for so long */
 	uint64_t disk_free_bytes;
-	uint64_t groups_waiting;
+	uint64_t groups_waiting, segments;
+	uint64_t damaged_regions, damaged_bytes; /* met since the start: see damaged/ */
 };
 /* Any thread. */
 void journal_get_stats(struct journal *journal, struct journal_stats *stats);
@@ -166,13 +196,16 @@ struct journal_entry {
 	uint32_t len;
 };
 
-/* RC_INVALID when `from` is not between first and durable, or no entry begins there. */
+/* RC_INVALID when `from` is not between first and durable, or no entry begins there.
+ * Where the entry that began there is damaged, reading begins behind the damage. */
 enum rc journal_reader_new(struct journal_reader **reader, struct journal *journal, uint64_t from,
 			   struct err *err) MUST_CHECK;
 void journal_reader_free(struct journal_reader **reader);
 
-/* RC_OK and the entry; RC_AGAIN at durable; RC_INVALID when bytes that were
- * durable are damaged (err says file and offset); RC_FAIL by the disk. */
+/* RC_OK and the entry, which need not begin where the one before it ended: see DAMAGE;
+ * RC_AGAIN at durable; RC_INVALID when a segment's header is damaged, or the segment
+ * that is being written down to `durable` (err says file and offset): then only
+ * recovery can help; RC_FAIL by the disk. */
 enum rc journal_read(struct journal_reader *reader, struct journal_entry *entry,
 		     struct err *err) MUST_CHECK;
 /* Where the next journal_read() begins. */

@@ -212,6 +212,7 @@ tail_begin_segment(struct journal *journal, uint32_t serial, uint64_t first, str
 		.seed = tail->crc,
 		.first = first,
 		.bytes = journal->conf.segment_bytes,
+		.lost_bytes = first - tail->end,
 	};
 	int fd;
 

@@ -10,7 +10,8 @@
  *	32  u64 first position
  *	40  u64 bytes of the whole file
  *	48  u32 seed: crc of the last entry before this segment
- *	52  zeros
+ *	52  u64 positions lost before the first one
+ *	60  zeros
  *     508  u32 CRC32C of all bytes before it
  *
  * The layout of an entry is in journal.h.  Its type is never 0, so that zeros
@@ -30,6 +31,7 @@ enum {
 	HEADER_FIRST_AT = 32,
 	HEADER_BYTES_AT = 40,
 	HEADER_SEED_AT = 48,
+	HEADER_LOST_AT = 52,
 	HEADER_CRC_AT = JOURNAL_SEGMENT_HEADER - 4,
 	FORMAT_VERSION = 1,
 
@@ -54,6 +56,7 @@ format_put_header(uint8_t out[JOURNAL_SEGMENT_HEADER], const struct segment_head
 	(void)le_put64(out + HEADER_FIRST_AT, header->first);
 	(void)le_put64(out + HEADER_BYTES_AT, header->bytes);
 	(void)le_put32(out + HEADER_SEED_AT, header->seed);
+	(void)le_put64(out + HEADER_LOST_AT, header->lost_bytes);
 	(void)le_put32(out + HEADER_CRC_AT, crc32c(0, out, HEADER_CRC_AT));
 }
 
@@ -74,10 +77,11 @@ format_get_header(const uint8_t in[JOURNAL_SEGMENT_HEADER], struct segment_heade
 	header->first = le_get64(in + HEADER_FIRST_AT);
 	header->bytes = le_get64(in + HEADER_BYTES_AT);
 	header->seed = le_get32(in + HEADER_SEED_AT);
+	header->lost_bytes = le_get64(in + HEADER_LOST_AT);
 	/* the crc is right, so these are a mistake in a program, and still not to be computed with
 	 */
 	if (header->bytes < SEGMENT_BYTES_MIN || header->bytes > INT64_MAX ||
-	    header->first > INT64_MAX)
+	    header->first > INT64_MAX || header->lost_bytes > header->first)
 		return err_invalid(err, "its header makes no sense");
 	return RC_OK;
 }
@@ -112,8 +116,14 @@ format_entry_flags(const uint8_t *entry)
 	return entry[ENTRY_FLAGS_AT];
 }
 
+uint32_t
+format_entry_stored_crc(const uint8_t *entry)
+{
+	return le_get32(entry + ENTRY_CRC_AT);
+}
+
 /* Over everything but the crc's own four bytes. */
-static uint32_t
+uint32_t
 format_entry_crc(const uint8_t *entry, uint32_t before)
 {
 	uint32_t crc = crc32c(before, entry, ENTRY_CRC_AT);

@@ -65,6 +65,7 @@ journal_new(const struct journal_conf *conf)
 	journal->errand.fd = -1;
 	journal->batch.vectors = xcalloc(BATCH_VECTORS, sizeof(journal->batch.vectors[0]));
 	shelf_init(&journal->shelf);
+	damages_init(&journal->damages);
 	return journal;
 }
 
@@ -86,6 +87,7 @@ journal_open(struct journal **journal, const struct journal_conf *conf,
 		rc = lock_dir(new, err);
 	if (rc == RC_OK)
 		rc = recover_journal(new, recovery, err);
+	new->conf.proof = NULL; /* borrowed until here */
 	if (rc != RC_OK)
 		journal_close(&new);
 	*journal = new;
@@ -115,6 +117,7 @@ journal_close(struct journal **journal)
 	close_box(&old->inbox);
 	close_box(&old->errand);
 	shelf_fini(&old->shelf);
+	damages_fini(&old->damages);
 	free(old->batch.vectors);
 	free(old->wake);
 	free((char *)(uintptr_t)old->conf.dir);
@@ -231,6 +234,9 @@ journal_get_stats(struct journal *journal, struct journal_stats *stats)
 		.segments_unlinked = counter_get(&journal->segments_unlinked),
 		.disk_free_bytes = counter_get(&journal->disk_free_bytes),
 		.groups_waiting = counter_get(&journal->groups_waiting),
+		.segments = shelf_count(&journal->shelf),
+		.damaged_regions = counter_get(&journal->damaged_regions),
+		.damaged_bytes = counter_get(&journal->damaged_bytes),
 	};
 	if (since_ms != 0)
 		stats->paused_ms = now_ms > since_ms ? now_ms - since_ms : 1;

@@ -41,6 +41,8 @@ struct segment_header {
 	uint32_t seed;  /* crc of the last entry before this segment */
 	uint64_t first; /* position of its first entry */
 	uint64_t bytes; /* of the whole file */
+	/* positions that were lost between the end of the segment before and `first` */
+	uint64_t lost_bytes;
 };
 
 void format_put_header(uint8_t out[JOURNAL_SEGMENT_HEADER], const struct segment_header *header);
@@ -55,6 +57,9 @@ uint32_t format_seal_entry(uint8_t *entry, uint32_t before);
 size_t format_entry_bytes(const uint8_t *entry);
 uint8_t format_entry_type(const uint8_t *entry);
 uint8_t format_entry_flags(const uint8_t *entry);
+uint32_t format_entry_stored_crc(const uint8_t *entry);
+/* The crc that is due behind one with the crc `before`; the whole entry is in memory. */
+uint32_t format_entry_crc(const uint8_t *entry, uint32_t before);
 bool format_entry_is_blank(const uint8_t header[JOURNAL_ENTRY_HEADER]);
 /* The header alone makes sense, so that its length may be used. */
 bool format_entry_is_plausible(const uint8_t header[JOURNAL_ENTRY_HEADER]);
@@ -95,11 +100,12 @@ enum rc spare_use(const char *dir, uint32_t serial, const struct segment_header 
 
 /* Owner: who walks.  Invariant: window holds file bytes from window_at on, all below limit. */
 struct scan {
-	int fd;         /* borrowed */
-	uint64_t first; /* position of the file's first entry */
-	uint64_t at;    /* file offset of the next entry */
-	uint64_t limit; /* file offset from which on nothing is looked at */
-	uint32_t crc;   /* of the entry before it */
+	int fd;              /* borrowed */
+	uint64_t first;      /* position of the file's first entry */
+	uint64_t at;         /* file offset of the next entry */
+	uint64_t limit;      /* file offset from which on nothing is looked at */
+	uint32_t crc;        /* of the entry before it */
+	uint32_t crc_before; /* of the one before that, once an entry was read */
 	uint8_t *window;
 	uint64_t window_at;
 	size_t window_len;
@@ -113,6 +119,54 @@ uint64_t scan_position(const struct scan *scan);
  * Neither moves on. */
 enum rc scan_next(struct scan *scan, struct journal_entry *entry, struct err *err) MUST_CHECK;
 
+/* The entry that was read last is the next one again. */
+void scan_unread(struct scan *scan, const struct journal_entry *entry);
+/* n bytes from here on, which stay until the next call; RC_EOF: there are fewer. */
+enum rc scan_peek(struct scan *scan, size_t n, const uint8_t **here, struct err *err) MUST_CHECK;
+
+/* ---- resume.c: going on behind a damaged spot ------------------------------ */
+
+/* What is known of the end of the chain.  A scan goes on at `at` at the latest. */
+struct anchor {
+	uint64_t at;  /* file offset between two entries, or UINT64_MAX ... */
+	bool has_crc; /* ... and the last entry of the segment has this crc */
+	uint32_t crc;
+};
+
+/* Moves a scan that stands at a damaged spot on to where the chain holds again.
+ * RC_EOF: nowhere, and it stays. */
+enum rc scan_resume(struct scan *scan, const struct anchor *anchor, struct err *err) MUST_CHECK;
+
+/* ---- damage.c: what is no entry, and was durable ---------------------------- */
+
+/* One spot of a segment. */
+struct damage {
+	uint64_t begin, end; /* file offsets */
+	uint64_t position;   /* of begin */
+};
+
+/* Positions of the spots that were reported. */
+struct damages {
+	pthread_mutex_t lock;
+	uint64_t *positions;
+	size_t n;
+};
+
+void damages_init(struct damages *damages);
+void damages_fini(struct damages *damages);
+
+/* Where the bytes of the file from `begin` on are zeros for good. */
+enum rc damage_find_zeros(int fd, uint64_t begin, uint64_t *zeros_from, struct err *err) MUST_CHECK;
+/* The bytes begin .. end of one file become the first ones of another. */
+enum rc damage_copy(int from, uint64_t begin, uint64_t end, int to, struct err *err) MUST_CHECK;
+/* The bytes, durable in a file of their own, whose name below the journal is
+ * returned.  With `once`, not again where an earlier run saved as many from there. */
+enum rc damage_save(const struct journal *journal, int fd, const struct damage *damage, bool once,
+		    char *name, size_t name_size, struct err *err) MUST_CHECK;
+/* Saves, counts and logs a spot of the segment that begins at `first`: once, whoever
+ * meets it first.  Any thread. */
+void damage_report(struct journal *journal, int fd, uint64_t first, const struct damage *damage);
+
 /* ---- shelf.c: which segments there are ------------------------------------ */
 
 struct segment {
@@ -122,7 +176,8 @@ struct segment {
 	uint64_t passed_ms; /* ... since then */
 };
 
-/* Invariant: segments are in order and without holes; the last one is the tail. */
+/* Invariant: segments are in order, and without holes but those that a header says; the
+ * last one is the tail. */
 struct shelf {
 	pthread_mutex_t lock;
 	struct segment *segments;
@@ -142,6 +197,8 @@ void shelf_fini(struct shelf *shelf);
 void shelf_add(struct shelf *shelf, uint64_t first, uint64_t bytes);
 /* The segment that `position` is in or behind whose end it is; false when it is gone. */
 bool shelf_find(struct shelf *shelf, uint64_t position, uint64_t *first);
+/* Where the segment after the one that begins at `first` begins; false: there is none. */
+bool shelf_next(struct shelf *shelf, uint64_t first, uint64_t *next);
 uint64_t shelf_count(struct shelf *shelf);
 void shelf_add_spare(struct shelf *shelf, uint32_t serial);
 bool shelf_take_spare(struct shelf *shelf, uint32_t *serial);
@@ -197,6 +254,7 @@ struct journal {
 	struct log_pace spare_pace, unlink_pace;
 
 	struct shelf shelf;
+	struct damages damages;
 	struct mailbox inbox;  /* groups, for the appender */
 	struct mailbox errand; /* no messages; its bell wakes the keeper */
 	pthread_t appender, keeper;
@@ -213,6 +271,8 @@ struct journal {
 	counter held_back_ms; /* monotonic, since when; 0: isn't */
 	/* by the keeper */
 	counter segments_made, segments_unlinked, disk_free_bytes;
+	/* by recovery and readers, under the lock of `damages` */
+	counter damaged_regions, damaged_bytes;
 };
 
 /* ---- append.c --------------------------------------------------------------- */
@@ -221,7 +281,8 @@ struct journal {
  * RC_AGAIN: groups are held back for want of a segment or of space; all that
  * could be done is done.  RC_FAIL: the end, nothing more may be published. */
 enum rc journal_turn(struct journal *journal, uint64_t now_ms, struct err *err) MUST_CHECK;
-/* Makes the spare `serial` the tail, in which the chain goes on. */
+/* Makes the spare `serial` the tail, in which the chain goes on.  Where `first` is not
+ * the end of the tail before, what is in between counts as lost. */
 enum rc tail_begin_segment(struct journal *journal, uint32_t serial, uint64_t first,
 			   struct err *err) MUST_CHECK;
 void *appender_main(void *arg);

@@ -10,8 +10,10 @@
  * from the header of its segment on; at a border the seed of the next segment
  * proves that the one before was read to its true end.
  *
- * What this deliberately does not do: repair, skip, or hold segments (see
- * journal_hold()).
+ * Where what was durable is damaged, reading goes on behind it, at the next entry that
+ * the chain proves again; the spot is reported first.
+ *
+ * What this deliberately does not do: repair, or hold segments (see journal_hold()).
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,7 @@ struct journal_reader {
 	struct segment_header header; /* of the open segment */
 	int fd;
 	struct scan scan;
+	uint64_t skipped_from, skipped_to; /* positions: the last damaged spot */
 };
 
 /* ---- Segments ----------------------------------------------------------- */
@@ -36,10 +39,10 @@ reader_damaged(const struct journal_reader *reader, struct err *err)
 	return segment_blame(RC_INVALID, reader->header.first, err);
 }
 
-/* Goes over to the segment that begins at `first`, if it is ours and, with `chain`,
- * stands behind the entry of that crc.  Otherwise the reader stays where it is. */
+/* Goes over to the segment that begins at `first`, if it is ours; otherwise the
+ * reader stays where it is. */
 static enum rc
-reader_open(struct journal_reader *reader, uint64_t first, const uint32_t *chain, struct err *err)
+reader_open(struct journal_reader *reader, uint64_t first, struct err *err)
 {
 	struct segment_header header;
 	int fd;
@@ -48,21 +51,31 @@ reader_open(struct journal_reader *reader, uint64_t first, const uint32_t *chain
 	if (rc != RC_OK)
 		return rc;
 	if (memcmp(header.id, reader->journal->id, sizeof(header.id)) != 0) {
-		(void)err_invalid(err, "it belongs to another journal");
-		rc = segment_blame(RC_INVALID, first, err);
-	} else if (chain && header.seed != *chain) {
-		/* what ended before it is not the last entry that we saw */
-		rc = reader_damaged(reader, err);
-	}
-	if (rc != RC_OK) {
 		fs_close(fd);
-		return rc;
+		(void)err_invalid(err, "it belongs to another journal");
+		return segment_blame(RC_INVALID, first, err);
 	}
 	fs_close(reader->fd);
 	reader->fd = fd;
 	reader->header = header;
 	scan_begin(&reader->scan, fd, &header, JOURNAL_SEGMENT_HEADER);
 	return RC_OK;
+}
+
+/* The header of the segment behind the open one, which is complete then. */
+static enum rc
+reader_peek_next(const struct journal_reader *reader, struct segment_header *header,
+		 struct err *err)
+{
+	uint64_t first;
+	int fd;
+
+	must(shelf_next(&reader->journal->shelf, reader->header.first, &first));
+
+	enum rc rc = segment_open(reader->journal->conf.dir, first, false, &fd, header, err);
+	if (rc == RC_OK)
+		fs_close(fd);
+	return rc;
 }
 
 /* How far the open segment may be read now. */
@@ -76,7 +89,78 @@ reader_set_limit(struct journal_reader *reader, uint64_t durable)
 	reader->scan.limit = JOURNAL_SEGMENT_HEADER + (end - reader->header.first);
 }
 
+/* All of the open segment is durable, and there is one behind it. */
+static bool
+reader_segment_is_complete(const struct journal_reader *reader, uint64_t durable)
+{
+	uint64_t next;
+
+	return durable >= segment_end(&reader->header) &&
+	       shelf_next(&reader->journal->shelf, reader->header.first, &next);
+}
+
+/* ---- Damage ------------------------------------------------------------- */
+
+static void
+reader_report(struct journal_reader *reader, uint64_t begin, uint64_t end)
+{
+	const struct damage damage = {
+		.begin = begin,
+		.end = end,
+		.position = reader->header.first + (begin - JOURNAL_SEGMENT_HEADER),
+	};
+
+	reader->skipped_from = damage.position;
+	reader->skipped_to = damage.position + (end - begin);
+	damage_report(reader->journal, reader->fd, reader->header.first, &damage);
+}
+
+/* In a segment that is complete: on to the next entry that is proved, or, where there is
+ * none, to the next segment, which has a proof of its own. */
+static enum rc
+reader_pass_in_complete(struct journal_reader *reader, struct err *err)
+{
+	struct segment_header next;
+	uint64_t begin = reader->scan.at;
+	enum rc rc = reader_peek_next(reader, &next, err);
+
+	if (rc != RC_OK)
+		return rc;
+	const struct anchor anchor = {.at = UINT64_MAX, .has_crc = true, .crc = next.seed};
+	rc = scan_resume(&reader->scan, &anchor, err);
+	if (rc == RC_FAIL)
+		return segment_blame(rc, reader->header.first, err);
+	reader_report(reader, begin, rc == RC_OK ? reader->scan.at : reader->header.bytes);
+	return rc == RC_OK ? rc : reader_open(reader, next.first, err);
+}
+
+/* In the segment that is being written: whatever is proved must come to `durable`. */
+static enum rc
+reader_pass_in_tail(struct journal_reader *reader, struct err *err)
+{
+	const struct anchor anchor = {.at = reader->scan.limit};
+	uint64_t begin = reader->scan.at;
+	enum rc rc = scan_resume(&reader->scan, &anchor, err);
+
+	if (rc == RC_EOF)
+		return reader_damaged(reader, err);
+	if (rc != RC_OK)
+		return segment_blame(rc, reader->header.first, err);
+	reader_report(reader, begin, reader->scan.at);
+	return RC_OK;
+}
+
 /* ---- Life --------------------------------------------------------------- */
+
+/* May reading begin here, when it was to begin at `from`?  Yes also behind a loss or
+ * behind damage, in which `from` is. */
+static bool
+reader_stands_for(const struct journal_reader *reader, uint64_t from)
+{
+	return scan_position(&reader->scan) == from ||
+	       (reader->header.lost_bytes > 0 && from < reader->header.first) ||
+	       (from >= reader->skipped_from && from < reader->skipped_to);
+}
 
 /* Walks from the beginning of the segment: only so the chain is known to hold. */
 static enum rc
@@ -84,19 +168,20 @@ reader_seek(struct journal_reader *reader, uint64_t from, struct err *err)
 {
 	struct journal_entry entry;
 
-	reader_set_limit(reader, from);
 	while (scan_position(&reader->scan) < from) {
-		enum rc rc = scan_next(&reader->scan, &entry, err);
+		enum rc rc = journal_read(reader, &entry, err);
 
-		if (rc == RC_EOF || rc == RC_INVALID) {
-			(void)err_invalid(err, "no entry begins at position %016llx",
-					  (unsigned long long)from);
-			return segment_blame(RC_INVALID, reader->header.first, err);
-		}
+		if (rc == RC_AGAIN)
+			break;
 		if (rc != RC_OK)
-			return segment_blame(rc, reader->header.first, err);
+			return rc;
+		if (entry.position >= from)
+			scan_unread(&reader->scan, &entry);
 	}
-	return RC_OK;
+	if (reader_stands_for(reader, from))
+		return RC_OK;
+	(void)err_invalid(err, "no entry begins at position %016llx", (unsigned long long)from);
+	return segment_blame(RC_INVALID, reader->header.first, err);
 }
 
 enum rc
@@ -118,7 +203,7 @@ journal_reader_new(struct journal_reader **reader, struct journal *journal, uint
 	new->journal = journal;
 	new->fd = -1;
 	scan_init(&new->scan);
-	enum rc rc = reader_open(new, first, NULL, err);
+	enum rc rc = reader_open(new, first, err);
 	if (rc == RC_OK)
 		rc = reader_seek(new, from, err);
 	if (rc != RC_OK)
@@ -140,6 +225,23 @@ journal_reader_free(struct journal_reader **reader)
 
 /* ---- Reading ------------------------------------------------------------ */
 
+/* Over the end of the segment.  RC_EOF: it is not the end, whatever it looks like. */
+static enum rc
+reader_next_segment(struct journal_reader *reader, uint64_t durable, struct err *err)
+{
+	struct segment_header next;
+
+	if (!reader_segment_is_complete(reader, durable))
+		return RC_EOF;
+	enum rc rc = reader_peek_next(reader, &next, err);
+	if (rc != RC_OK)
+		return rc;
+	/* what ended before the next one is not the last entry that we saw */
+	if (next.seed != reader->scan.crc)
+		return RC_EOF;
+	return reader_open(reader, next.first, err);
+}
+
 enum rc
 journal_read(struct journal_reader *reader, struct journal_entry *entry, struct err *err)
 {
@@ -155,9 +257,11 @@ journal_read(struct journal_reader *reader, struct journal_entry *entry, struct 
 			return rc;
 		if (rc == RC_FAIL)
 			return segment_blame(rc, reader->header.first, err);
-		if (rc == RC_INVALID || durable < segment_end(&reader->header))
-			return reader_damaged(reader, err);
-		rc = reader_open(reader, segment_end(&reader->header), &reader->scan.crc, err);
+		rc = rc == RC_EOF ? reader_next_segment(reader, durable, err) : RC_EOF;
+		if (rc == RC_EOF)
+			rc = reader_segment_is_complete(reader, durable)
+				     ? reader_pass_in_complete(reader, err)
+				     : reader_pass_in_tail(reader, err);
 		if (rc != RC_OK)
 			return rc;
 	}

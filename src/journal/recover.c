@@ -11,6 +11,9 @@
  * Nothing is published before it is synced here: after the death of only the
  * process there may be entries, and names, that the disk has never seen.
  *
+ * Damage inside of what was durable, and a loss of its end, are two things that others
+ * can prove (struct journal_proof): the one is passed, the other refused.
+ *
  * What this deliberately does not do: guess.  A directory that no sequence of
  * crashes can have left behind is refused, with the name of the file.
  */
@@ -24,12 +27,10 @@
 #include "base/fs.h"
 #include "journal_priv.h"
 
-enum {
-	LOOK_BYTES = 256 * 1024, /* by which bytes behind the end are looked at */
-	SAVED_MAX = 1000,        /* files in damaged/ for one position */
-};
-
-static const char damaged_dir[] = "damaged";
+/* How far behind a loss it goes on: behind all that may have been written after the proof. */
+static const uint64_t loss_step_bytes = (uint64_t)1 << 40;
+/* Positions are part of an alarm's number, and end there. */
+static const uint64_t position_max = (uint64_t)1 << 47;
 
 /* ---- What is in the directory ------------------------------------------- */
 
@@ -200,15 +201,16 @@ check_header(const struct journal *journal, const struct segment_header *header,
 		return err_invalid(err, "segment \"%s\" is of another journal than those before it",
 				   name);
 	segment_name(missing, segment_end(before));
+	/* a loss that was accepted is not a hole */
+	if (header->first - header->lost_bytes == segment_end(before))
+		return RC_OK;
 	if (header->first > segment_end(before))
 		return err_invalid(err, "segment \"%s\" is missing: the next one there is \"%s\"",
 				   missing, name);
-	if (header->first < segment_end(before))
-		return err_invalid(err,
-				   "segment \"%s\" begins inside the one before it, "
-				   "which ends where \"%s\" would begin",
-				   name, missing);
-	return RC_OK;
+	return err_invalid(err,
+			   "segment \"%s\" begins inside the one before it, "
+			   "which ends where \"%s\" would begin",
+			   name, missing);
 }
 
 /* Of a segment before the last one: it is sealed, so its file is whole. */
@@ -260,133 +262,136 @@ recover_headers(struct journal *journal, const struct listing *listing, int *tai
 
 /* ---- Behind the end ----------------------------------------------------- */
 
-/* Where the bytes of the file from `begin` on are zeros for good. */
-static enum rc
-find_zeros(int fd, uint64_t begin, uint64_t *zeros_from, struct err *err)
-{
-	uint8_t *bytes = xcalloc(1, LOOK_BYTES);
-	size_t got = 0;
-	enum rc rc;
-
-	*zeros_from = begin;
-	for (uint64_t at = begin;; at += got) {
-		rc = fs_read_at(fd, bytes, LOOK_BYTES, at, &got, err);
-		if (rc != RC_OK || got == 0)
-			break;
-		/* a block that equals itself shifted by one is of one value only */
-		if (bytes[0] == 0 && memcmp(bytes, bytes + 1, got - 1) == 0)
-			continue;
-		while (bytes[got - 1] == 0)
-			got--;
-		*zeros_from = at + got;
-	}
-	free(bytes);
-	return rc;
-}
-
-/* Creates the first free one of the names for this position. */
-static enum rc
-create_saved(const char *dir, uint64_t position, char *name, size_t name_size, int *fd,
-	     struct err *err)
-{
-	enum rc rc = RC_FAIL;
-
-	for (unsigned i = 0; i < SAVED_MAX; i++) {
-		(void)snprintf(name, name_size, "%016" PRIx64 ".%u", position, i);
-		char *path = xasprintf("%s/%s", dir, name);
-
-		rc = fs_open(path, FS_CREATE, fd, err);
-		free(path);
-		if (rc == RC_OK || err->sys != EEXIST)
-			break;
-	}
-	return rc;
-}
-
-/* The bytes begin .. end of one file become the first ones of another. */
-static enum rc
-copy_bytes(int from, uint64_t begin, uint64_t end, int to, struct err *err)
-{
-	uint8_t *bytes = xcalloc(1, LOOK_BYTES);
-	enum rc rc = RC_OK;
-
-	for (uint64_t at = begin; at < end && rc == RC_OK;) {
-		size_t want = end - at < LOOK_BYTES ? (size_t)(end - at) : LOOK_BYTES, got;
-
-		rc = fs_read_at(from, bytes, want, at, &got, err);
-		if (rc == RC_OK && got == 0)
-			rc = err_fail(err, "could not read file: it became shorter");
-		if (rc == RC_OK) {
-			struct iovec iov = {.iov_base = bytes, .iov_len = got};
-
-			rc = fs_write_at(to, &iov, 1, at - begin, err);
-			at += got;
-		}
-	}
-	free(bytes);
-	return rc;
-}
-
-/* The file's bytes begin .. end, durable in a file of their own. */
-static enum rc
-save_bytes(const struct journal *journal, int fd, uint64_t begin, uint64_t end, uint64_t position,
-	   char *name, size_t name_size, struct err *err)
-{
-	char *dir = xasprintf("%s/%s", journal->conf.dir, damaged_dir);
-	int saved = -1;
-	enum rc rc = fs_make_dir(dir, err);
-
-	if (rc == RC_OK)
-		rc = fs_sync_dir(journal->conf.dir, err);
-	if (rc == RC_OK)
-		rc = create_saved(dir, position, name, name_size, &saved, err);
-	if (rc == RC_OK)
-		rc = copy_bytes(fd, begin, end, saved, err);
-	if (rc == RC_OK)
-		rc = fs_datasync(saved, err);
-	if (rc == RC_OK)
-		rc = fs_sync_dir(dir, err);
-	fs_close(saved);
-	free(dir);
-	return rc;
-}
-
 /* Saves and wipes what stands behind the valid prefix. */
 static enum rc
 set_aside(const struct journal *journal, const struct scan *scan, struct journal_recovery *recovery,
 	  struct err *err)
 {
-	char segment[NAME_BYTES], name[NAME_BYTES];
-	uint64_t zeros_from;
-	enum rc rc = find_zeros(scan->fd, scan->at, &zeros_from, err);
+	char segment[NAME_BYTES], name[64];
+	struct damage rest = {.begin = scan->at, .position = scan_position(scan)};
+	enum rc rc = damage_find_zeros(scan->fd, scan->at, &rest.end, err);
 
-	if (rc != RC_OK || zeros_from == scan->at)
+	if (rc != RC_OK || rest.end == rest.begin)
 		return rc;
-	rc = save_bytes(journal, scan->fd, scan->at, zeros_from, scan_position(scan), name,
-			sizeof(name), err);
+	rc = damage_save(journal, scan->fd, &rest, false, name, sizeof(name), err);
 	if (rc != RC_OK)
 		return rc;
-	recovery->dropped_bytes = zeros_from - scan->at;
+	recovery->dropped_bytes = rest.end - rest.begin;
 	segment_name(segment, scan->first);
 	(void)snprintf(recovery->note, sizeof(recovery->note),
 		       "%" PRIu64 " bytes at offset %" PRIu64
-		       " of segment \"%s\" are no valid entries: saved as \"%s/%s\"",
-		       recovery->dropped_bytes, scan->at, segment, damaged_dir, name);
-	return fs_fill(scan->fd, scan->at, zeros_from - scan->at, err);
+		       " of segment \"%s\" are no valid entries: saved as \"%s\"",
+		       recovery->dropped_bytes, scan->at, segment, name);
+	return fs_fill(scan->fd, rest.begin, rest.end - rest.begin, err);
+}
+
+/* ---- What others remember ------------------------------------------------- */
+
+/* Was there more of this journal than it has at `end`? */
+static bool
+proof_is_behind(const struct journal *journal, uint64_t end)
+{
+	const struct journal_proof *proof = journal->conf.proof;
+
+	return proof && memcmp(proof->id, journal->id, sizeof(proof->id)) == 0 &&
+	       proof->position > end;
+}
+
+/* RC_INVALID: the journal is not what it was, and nobody has accepted that. */
+static enum rc
+check_loss(const struct journal *journal, uint64_t end, struct err *err)
+{
+	const struct journal_proof *proof = journal->conf.proof;
+
+	if (!proof || journal->conf.accept_loss)
+		return RC_OK;
+	if (memcmp(proof->id, journal->id, sizeof(proof->id)) != 0)
+		return err_invalid(err,
+				   "journal \"%s\" is not the one that was here before: is another "
+				   "file system mounted, or was a foreign copy restored?",
+				   journal->conf.dir);
+	if (proof->position <= end)
+		return RC_OK;
+	return err_invalid(err,
+			   "journal \"%s\" ends at position %" PRIu64 ", and was durable up to "
+			   "%" PRIu64
+			   ": its end is missing or damaged, or an older copy was restored",
+			   journal->conf.dir, end, proof->position);
+}
+
+/* Far behind all that was ever given away, also after the proof was made. */
+static enum rc
+position_behind_loss(const struct journal *journal, uint64_t *position, struct err *err)
+{
+	const struct journal_proof *proof = journal->conf.proof;
+
+	if (proof && proof->position > *position)
+		*position = proof->position;
+	if (*position > position_max - loss_step_bytes)
+		return err_invalid(err, "journal: no positions are left behind %" PRIu64,
+				   *position);
+	*position += loss_step_bytes;
+	return RC_OK;
 }
 
 /* ---- The last segment --------------------------------------------------- */
 
+/* Over a damaged spot that a proof says was durable; RC_EOF: it is the end, after all. */
+static enum rc
+pass_damage(struct journal *journal, struct scan *scan, const struct segment_header *header,
+	    struct err *err)
+{
+	struct damage damage = {.begin = scan->at, .position = scan_position(scan)};
+	const struct journal_proof *proof = journal->conf.proof;
+
+	if (!proof_is_behind(journal, damage.position) || proof->position > segment_end(header))
+		return RC_EOF;
+	const struct anchor anchor = {.at = JOURNAL_SEGMENT_HEADER +
+					    (proof->position - header->first)};
+	enum rc rc = scan_resume(scan, &anchor, err);
+
+	if (rc != RC_OK)
+		return rc;
+	damage.end = scan->at;
+	damage_report(journal, scan->fd, header->first, &damage);
+	return RC_OK;
+}
+
 /* Leaves `scan` behind the last valid entry. */
 static enum rc
-find_end(struct scan *scan, struct journal_recovery *recovery, struct err *err)
+find_end(struct journal *journal, struct scan *scan, const struct segment_header *header,
+	 struct journal_recovery *recovery, struct err *err)
 {
 	struct journal_entry entry;
 	enum rc rc;
 
-	while ((rc = scan_next(scan, &entry, err)) == RC_OK)
-		recovery->entries++;
+	do {
+		while ((rc = scan_next(scan, &entry, err)) == RC_OK)
+			recovery->entries++;
+		if (rc != RC_FAIL)
+			rc = pass_damage(journal, scan, header, err);
+	} while (rc == RC_OK);
 	return rc == RC_FAIL ? rc : RC_OK;
+}
+
+/* From here on the file is what a new life can be written behind, and durable. */
+static enum rc
+mend_tail(const struct journal *journal, const struct scan *scan,
+	  const struct segment_header *header, uint64_t bytes, struct journal_recovery *recovery,
+	  struct err *err)
+{
+	enum rc rc = set_aside(journal, scan, recovery, err);
+
+	/* A sync that failed before may have left bytes in the cache that are on no
+	 * disk, and that the kernel holds for written: writing them again is the only
+	 * way to have them synced, and costs one segment at most. */
+	if (rc == RC_OK)
+		rc = damage_copy(scan->fd, 0, scan->at, scan->fd, err);
+	if (rc == RC_OK && bytes < header->bytes)
+		rc = fs_fill(scan->fd, bytes, header->bytes - bytes, err);
+	if (rc == RC_OK)
+		rc = fs_datasync(scan->fd, err);
+	return rc;
 }
 
 static enum rc
@@ -398,21 +403,21 @@ recover_tail(struct journal *journal, int fd, const struct segment_header *heade
 	enum rc rc = fs_size(fd, &bytes, err);
 
 	scan_init(&scan);
+	if (rc == RC_OK) {
+		scan_begin(&scan, fd, header, bytes);
+		rc = find_end(journal, &scan, header, recovery, err);
+	}
+	if (rc != RC_OK) {
+		rc = segment_blame(rc, header->first, err);
+		goto out;
+	}
+	/* before anything is changed: what is missing may yet be put back */
+	rc = check_loss(journal, scan_position(&scan), err);
 	if (rc != RC_OK)
 		goto out;
-	scan_begin(&scan, fd, header, bytes);
-	rc = find_end(&scan, recovery, err);
-	if (rc == RC_OK)
-		rc = set_aside(journal, &scan, recovery, err);
-	/* A sync that failed before may have left bytes in the cache that are on no
-	 * disk, and that the kernel holds for written: writing them again is the only
-	 * way to have them synced, and costs one segment at most. */
-	if (rc == RC_OK)
-		rc = copy_bytes(fd, 0, scan.at, fd, err);
-	if (rc == RC_OK && bytes < header->bytes)
-		rc = fs_fill(fd, bytes, header->bytes - bytes, err);
-	if (rc == RC_OK)
-		rc = fs_datasync(fd, err);
+	rc = mend_tail(journal, &scan, header, bytes, recovery, err);
+	if (rc != RC_OK)
+		rc = segment_blame(rc, header->first, err);
 	journal->tail = (struct tail){
 		.fd = fd,
 		.first = header->first,
@@ -424,20 +429,17 @@ recover_tail(struct journal *journal, int fd, const struct segment_header *heade
 	};
 out:
 	scan_fini(&scan);
-	return rc == RC_OK ? rc : segment_blame(rc, header->first, err);
+	return rc;
 }
 
-/* ---- A new journal ------------------------------------------------------ */
+/* ---- New segments ------------------------------------------------------- */
 
+/* The tail becomes a new segment, for which there may be no spare yet. */
 static enum rc
-create_journal(struct journal *journal, struct err *err)
+begin_segment(struct journal *journal, uint64_t first, struct err *err)
 {
 	uint32_t serial;
 
-	if (getrandom(journal->id, sizeof(journal->id), 0) != (ssize_t)sizeof(journal->id))
-		return err_sys(err, "could not get random bytes");
-	/* any seed would do; this one differs from journal to journal */
-	journal->tail.crc = crc32c(0, journal->id, sizeof(journal->id));
 	if (!shelf_take_spare(&journal->shelf, &serial)) {
 		enum rc rc = keeper_make_spare(journal, err);
 
@@ -445,7 +447,47 @@ create_journal(struct journal *journal, struct err *err)
 			return RC_FAIL; /* also for want of space: there is no journal to wait in */
 		must(shelf_take_spare(&journal->shelf, &serial));
 	}
-	return tail_begin_segment(journal, serial, 0, err);
+	return tail_begin_segment(journal, serial, first, err);
+}
+
+static enum rc
+create_journal(struct journal *journal, struct journal_recovery *recovery, struct err *err)
+{
+	const struct journal_proof *proof = journal->conf.proof;
+	uint64_t first = 0;
+
+	if (proof && !journal->conf.accept_loss)
+		return err_invalid(
+			err,
+			"journal \"%s\" is empty, and was durable up to position %" PRIu64
+			": is its file system mounted?",
+			journal->conf.dir, proof->position);
+	if (getrandom(journal->id, sizeof(journal->id), 0) != (ssize_t)sizeof(journal->id))
+		return err_sys(err, "could not get random bytes");
+	/* any seed would do; this one differs from journal to journal */
+	journal->tail.crc = crc32c(0, journal->id, sizeof(journal->id));
+	recovery->lost = proof != NULL;
+	if (recovery->lost) {
+		enum rc rc = position_behind_loss(journal, &first, err);
+
+		if (rc != RC_OK)
+			return rc;
+	}
+	return begin_segment(journal, first, err);
+}
+
+/* Accepted: whatever stood behind the end, its positions are not given away again. */
+static enum rc
+go_on_behind_loss(struct journal *journal, struct journal_recovery *recovery, struct err *err)
+{
+	uint64_t first = journal->tail.end;
+	enum rc rc = position_behind_loss(journal, &first, err);
+
+	if (rc != RC_OK)
+		return rc;
+	recovery->lost = true;
+	recovery->lost_from = journal->tail.synced;
+	return begin_segment(journal, first, err);
 }
 
 /* ---- All of it ---------------------------------------------------------- */
@@ -462,7 +504,7 @@ recover_listed(struct journal *journal, const struct listing *listing,
 		return rc;
 	recovery->created = listing->n == 0;
 	if (recovery->created)
-		return create_journal(journal, err);
+		return create_journal(journal, recovery, err);
 	rc = recover_headers(journal, listing, &fd, &header, err);
 	if (rc != RC_OK)
 		return rc;
@@ -471,6 +513,8 @@ recover_listed(struct journal *journal, const struct listing *listing,
 	rc = fs_sync_dir(journal->conf.dir, err);
 	if (rc == RC_OK)
 		rc = recover_tail(journal, fd, &header, recovery, err);
+	if (rc == RC_OK && journal->conf.accept_loss)
+		rc = go_on_behind_loss(journal, recovery, err);
 	return rc;
 }
 
@@ -484,8 +528,8 @@ recover_journal(struct journal *journal, struct journal_recovery *recovery, stru
 	*recovery = (struct journal_recovery){0};
 	if (rc == RC_OK)
 		rc = recover_listed(journal, &listing, recovery, err);
-	if (rc == RC_OK && listing.n > 0)
-		first = listing.firsts[0];
+	if (rc == RC_OK)
+		first = listing.n > 0 ? listing.firsts[0] : journal->tail.first;
 	listing_fini(&listing);
 	if (rc != RC_OK)
 		return rc;

@@ -78,6 +78,15 @@ scan_here(const struct scan *scan)
 	return scan->window + (scan->at - scan->window_at);
 }
 
+enum rc
+scan_peek(struct scan *scan, size_t n, const uint8_t **here, struct err *err)
+{
+	enum rc rc = scan_load(scan, n, err);
+
+	*here = rc == RC_OK ? scan_here(scan) : NULL;
+	return rc;
+}
+
 static enum rc
 scan_bad(const struct scan *scan, struct err *err)
 {
@@ -113,7 +122,15 @@ scan_next(struct scan *scan, struct journal_entry *entry, struct err *err)
 		.body = here + JOURNAL_ENTRY_HEADER,
 		.len = (uint32_t)(bytes - JOURNAL_ENTRY_HEADER),
 	};
+	scan->crc_before = scan->crc;
 	scan->crc = crc;
 	scan->at += bytes;
 	return RC_OK;
+}
+
+void
+scan_unread(struct scan *scan, const struct journal_entry *entry)
+{
+	scan->at -= entry->next - entry->position;
+	scan->crc = scan->crc_before;
 }

@@ -7,8 +7,7 @@
  * a hold back safe: either the keeper sees it, or the mover finds the segment
  * gone when it looks for it.
  *
- * Invariant: segments are in order of position, without holes, and the last one
- * is never dropped.
+ * Invariant: segments are in order of position, and the last one is never dropped.
  *
  * What this deliberately does not do: touch a file.
  */
@@ -68,6 +67,21 @@ shelf_find(struct shelf *shelf, uint64_t position, uint64_t *first)
 	for (size_t i = shelf->n; i > 0 && !found && position >= shelf->unlinking; i--) {
 		*first = shelf->segments[i - 1].first;
 		found = *first <= position;
+	}
+	shelf_unlock(shelf);
+	return found;
+}
+
+bool
+shelf_next(struct shelf *shelf, uint64_t first, uint64_t *next)
+{
+	bool found = false;
+
+	shelf_lock(shelf);
+	/* from the end: readers are mostly near it */
+	for (size_t i = shelf->n; i > 1 && !found; i--) {
+		*next = shelf->segments[i - 1].first;
+		found = shelf->segments[i - 2].first == first;
 	}
 	shelf_unlock(shelf);
 	return found;

@@ -7,7 +7,9 @@
  *
  *	every entry of every group that came back, in order, byte for byte;
  *	behind them at most what was posted and had not come back, in order;
- *	nothing else, and nothing twice.
+ *	nothing else, and nothing twice;
+ *	and no death looks like a loss or like damage, also to one who remembers what
+ *	came back.
  *
  * Protection tested: the chain of crcs, and the order of sync, header and name.
  * Seen to fail, within a few hundred seeds each, with the sync before a group's
@@ -48,6 +50,7 @@ struct ledger {
 	uint64_t held;      /* number of the oldest entry that is still needed ... */
 	uint64_t held_from; /* ... and its position */
 	unsigned hold;
+	struct journal_proof proof;       /* of all that came back: as a checkpoint would have it */
 	struct group *groups[GROUPS_MAX]; /* on the way, in order of posting */
 	uint64_t ends[GROUPS_MAX];        /* number behind the last entry of each */
 	unsigned n_groups;
@@ -104,6 +107,7 @@ collect(struct ledger *ledger)
 		check(ledger, ledger->n_groups > 0 && mail == &ledger->groups[0]->mail);
 		check(ledger, ledger->groups[0]->end <= journal_durable(ledger->rig->journal));
 		ledger->returned = ledger->ends[0];
+		ledger->proof.position = ledger->groups[0]->end;
 		group_free(&ledger->groups[0]);
 		ledger->n_groups--;
 		memmove(ledger->groups, ledger->groups + 1,
@@ -219,10 +223,17 @@ check_content(struct ledger *ledger)
 	uint64_t n = rig_read(rig, ledger->held_from, ledger->held);
 	uint64_t end = ledger->held + n;
 
+	struct journal_stats stats;
+
+	journal_get_stats(rig->journal, &stats);
+	check(ledger, stats.damaged_regions == 0);
 	check(ledger, end >= ledger->returned);
 	check(ledger, end <= ledger->next);
 	ledger->survived += end - ledger->returned;
 	ledger->next = ledger->returned = end;
+	ledger->proof.position = journal_durable(rig->journal);
+	journal_id(rig->journal, ledger->proof.id);
+	rig->conf.proof = &ledger->proof;
 }
 
 /* Opens, perhaps with a death in the middle of recovery; false then. */
