@@ -12,6 +12,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "../../fake/clock_fake.h"
@@ -75,6 +76,7 @@ rig_make_folder(void **state)
 
 	(void)state;
 	log_setup(LOG_LEVEL_CRITICAL, LOG_TARGET_STDERR);
+	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does */
 	if (mkdtemp(rig_folder) == NULL ||
 	    certificates_make(rig_folder, "controller", "elm-1 oak-1 stranger") != 0)
 		return -1;
