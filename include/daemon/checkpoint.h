@@ -29,6 +29,11 @@ enum rc checkpoint_make(const struct checkpoint_key *key, uint64_t position,
 
 enum rc checkpoint_write(const char *dir, const struct buf *bytes, struct err *err) MUST_CHECK;
 
+/* Only what it proves of the journal, before that is open.  RC_EOF: there is no
+ * checkpoint of this node; RC_INVALID: it is damaged. */
+enum rc checkpoint_read_proof(const char *dir, uint32_t node, struct journal_proof *proof,
+			      struct err *err) MUST_CHECK;
+
 /* Into empty tables.  RC_EOF: there is none.  RC_INVALID: damaged, or of another
  * journal; then the tables may hold a part, and are to be made anew. */
 enum rc checkpoint_read(const char *dir, const struct checkpoint_key *key, uint64_t *position,

@@ -29,6 +29,7 @@ struct pulse {
 
 struct gatehoused {
 	struct settings settings;
+	bool accept_journal_loss; /* --accept-journal-loss */
 	struct tls *tls;
 	struct journal *journal;
 	struct follower *follower;
@@ -68,6 +69,7 @@ void gatehoused_mail_cb(void *arg, struct mail *mail);
 void gatehoused_turn_cb(void *arg);
 void gatehoused_housekeeping(void *arg);
 void gatehoused_on_register(void *arg, struct reg *reg);
+void gatehoused_on_journal_loss(void *arg, const char *why);
 /* Everybody gets the register that `daemon` holds. */
 void gatehoused_spread_register(struct gatehoused *daemon);
 

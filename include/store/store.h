@@ -33,6 +33,9 @@ struct store_conf {
 	uint64_t statement_timeout_s; /* a server that hangs is left after this */
 	uint64_t retry_ms;            /* between attempts to connect */
 	uint64_t partitions_ahead_days;
+	/* Once, at the first session: store all that the journal has, whatever the cursor
+	 * says.  What is there already changes nothing. */
+	bool from_first;
 };
 
 enum store_state {
@@ -59,6 +62,10 @@ struct store_hooks {
 	/* A new register was loaded.  Called by the store's thread; takes the reference.
 	 * Must be there. */
 	void (*on_register)(void *arg, struct reg *reg);
+	/* The database knows more of this journal than the journal itself, which therefore
+	 * lost its end; `why` is one line.  Called by the store's thread; may be NULL: then
+	 * nothing is stored until it has grown back. */
+	void (*on_journal_loss)(void *arg, const char *why);
 	void *arg;
 };
 

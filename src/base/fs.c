@@ -24,6 +24,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/crash_point.h"
+
 enum {
 	ZERO_BLOCK_BYTES = 64 * 1024, /* one vector of a fill ... */
 	ZERO_VECTORS = 16,            /* ... and how many go out in one call: 1 MiB */
@@ -251,9 +253,13 @@ fs_durable_rename(const char *dir, const char *from, const char *to, struct err 
 	rc = fs_sync_path(from_path, 0, "file", err);
 	if (rc != RC_OK)
 		goto out;
-	if (rename(from_path, to_path) < 0)
+	crash_point(CRASH_RENAME_SYNCED);
+	if (rename(from_path, to_path) < 0) {
 		rc = err_sys(err, "could not rename file \"%s\" to \"%s\"", from_path, to_path);
-	else if (fsync(dir_fd) < 0)
+		goto out;
+	}
+	crash_point(CRASH_RENAME_DONE);
+	if (fsync(dir_fd) < 0)
 		rc = fs_sync_failed(err, "directory", dir);
 out:
 	fs_close(dir_fd);
@@ -419,8 +425,10 @@ fs_replace_file(const char *dir, const char *name, const void *bytes, size_t n, 
 
 	(void)unlink(path); /* left behind by a process that died in between */
 	rc = fs_write_new(path, bytes, n, err);
+	crash_point(CRASH_REPLACE_WRITTEN);
 	if (rc == RC_OK)
 		rc = fs_durable_rename(dir, tmp, name, err);
+	crash_point(CRASH_REPLACE_DONE);
 	if (rc != RC_OK)
 		(void)unlink(path);
 	free(tmp);

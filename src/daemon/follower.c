@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/loop.h"
 #include "daemon/checkpoint.h"
@@ -177,10 +178,14 @@ checkpointer_write(struct checkpointer *saver)
 {
 	struct err err;
 
-	if (checkpoint_write(saver->dir, &saver->bytes, &err) == RC_OK)
+	crash_point(CRASH_CHECKPOINT_BEFORE);
+	enum rc rc = checkpoint_write(saver->dir, &saver->bytes, &err);
+	crash_point(CRASH_CHECKPOINT_SAVED);
+	if (rc == RC_OK)
 		journal_hold_set(saver->journal, saver->hold, saver->position);
 	else
 		log_error("follower", "checkpoint not saved: %s", err.msg);
+	crash_point(CRASH_CHECKPOINT_HELD);
 	buf_fini(&saver->bytes);
 }
 

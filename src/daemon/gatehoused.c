@@ -17,6 +17,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 
 /* Loops tick each second at least; this much later one is taken to hang. */
@@ -89,11 +90,22 @@ gatehoused_on_register(void *arg, struct reg *reg)
 	struct worker_register *mail = xcalloc(1, sizeof(*mail));
 	struct err err;
 
+	crash_point(CRASH_SNAPSHOT_BEFORE);
 	if (reg_snapshot_write(reg, daemon->settings.state_dir, &err) != RC_OK)
 		log_error("daemon", "register snapshot not saved: %s", err.msg);
+	crash_point(CRASH_SNAPSHOT_SAVED);
 	mail->mail.kind = WORKER_MAIL_REGISTER;
 	mail->reg = reg;
 	mailbox_post(loop_mailbox(daemon->loop), &mail->mail);
+}
+
+/* Called by the store's thread.  New records would take positions that the database
+ * holds for stored, and never get there: so nobody takes any more. */
+void
+gatehoused_on_journal_loss(void *arg, const char *why)
+{
+	(void)arg;
+	fatal("%s Put it right, or see --accept-journal-loss in gatehoused(8)", why);
 }
 
 /* ---- Stop ---------------------------------------------------------------- */

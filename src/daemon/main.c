@@ -12,10 +12,14 @@
 #include <sys/resource.h>
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/log.h"
 #include "daemon/gatehoused.h"
 
 enum { EXIT_USAGE = 2 };
+
+/* of options without a letter */
+enum { OPTION_ACCEPT_LOSS = 256, OPTION_CRASH_POINTS };
 
 /* Card numbers pass through this memory: none of it may reach a disk. */
 static void
@@ -91,7 +95,7 @@ test_configuration(struct gatehoused *daemon, const char *path)
 
 struct arguments {
 	const char *config;
-	bool test, reference;
+	bool test, reference, accept_journal_loss;
 };
 
 static error_t
@@ -109,6 +113,14 @@ parse_option(int key, char *value, struct argp_state *state)
 	case 'r':
 		arguments->reference = true;
 		return 0;
+	case OPTION_ACCEPT_LOSS:
+		arguments->accept_journal_loss = true;
+		return 0;
+#ifdef GATEHOUSE_CRASH_POINTS
+	case OPTION_CRASH_POINTS:
+		crash_points_list(stdout);
+		exit(0);
+#endif
 	case ARGP_KEY_ARG:
 		argp_error(state, "unexpected argument \"%s\"", value);
 		return EINVAL;
@@ -130,6 +142,12 @@ main(int argc, char **argv)
 		 "Check the configuration and what it names, say what is wrong, and exit", 0},
 		{"reference", 'r', NULL, 0,
 		 "Print every key of the configuration with its default, unit and meaning", 0},
+		{"accept-journal-loss", OPTION_ACCEPT_LOSS, NULL, 0,
+		 "Start though the end of the journal is lost; once, see gatehoused(8)", 0},
+#ifdef GATEHOUSE_CRASH_POINTS
+		{"crash-points", OPTION_CRASH_POINTS, NULL, 0,
+		 "Print the places for GATEHOUSE_CRASH_AT: this is a build for tests", 0},
+#endif
 		{0},
 	};
 	static const struct argp argp = {
@@ -160,6 +178,7 @@ main(int argc, char **argv)
 		(void)fprintf(stderr, "gatehoused: %s\n", err.msg);
 		return EXIT_USAGE;
 	}
+	daemon.accept_journal_loss = arguments.accept_journal_loss;
 	forbid_core_dumps();
 	return arguments.test ? test_configuration(&daemon, arguments.config) : serve(&daemon);
 }

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/listen.h"
 #include "base/log.h"
+#include "daemon/checkpoint.h"
 #include "daemon/gatehoused.h"
 
 enum { HOUSEKEEPING_MS = 1000, CERTIFICATE_WARN_DAYS = 30 };
@@ -35,10 +36,37 @@ gatehoused_open_tls(struct gatehoused *daemon, struct err *err)
 	return rc;
 }
 
+/* What this node remembers of its journal apart from the journal; NULL: nothing. */
+static const struct journal_proof *
+gatehoused_read_proof(const struct settings *settings, struct journal_proof *proof)
+{
+	struct err err;
+	enum rc rc = checkpoint_read_proof(settings->state_dir, (uint32_t)settings->node_id, proof,
+					   &err);
+
+	/* a damaged checkpoint is the follower's to complain of */
+	return rc == RC_OK ? proof : NULL;
+}
+
+static void
+gatehoused_log_recovery(const struct journal_recovery *recovery, uint64_t took_ms)
+{
+	log_info("journal", "%s first=%lu end=%lu segments=%lu dropped_bytes=%lu took_ms=%lu%s%s",
+		 recovery->created ? "created" : "recovered", (unsigned long)recovery->first,
+		 (unsigned long)recovery->end, (unsigned long)recovery->segments,
+		 (unsigned long)recovery->dropped_bytes, (unsigned long)took_ms,
+		 recovery->note[0] != '\0' ? ": " : "", recovery->note);
+	if (recovery->lost)
+		log_error("journal",
+			  "loss accepted: what stood behind position %lu is lost, going on at %lu",
+			  (unsigned long)recovery->lost_from, (unsigned long)recovery->end);
+}
+
 static enum rc
 gatehoused_open_journal(struct gatehoused *daemon, struct err *err)
 {
 	const struct settings *settings = &daemon->settings;
+	struct journal_proof proof;
 	struct journal_conf conf = {
 		.dir = settings->journal_dir,
 		.node = (uint32_t)settings->node_id,
@@ -46,19 +74,16 @@ gatehoused_open_journal(struct gatehoused *daemon, struct err *err)
 		.retain_ms = (uint64_t)settings->retain_s * 1000,
 		.free_min_bytes = (uint64_t)settings->disk_free_min_mb << 20,
 		.spare_segments = (unsigned)settings->spare_segments,
+		.proof = gatehoused_read_proof(settings, &proof),
+		.accept_loss = daemon->accept_journal_loss,
 	};
 	struct journal_recovery recovery;
 	uint64_t begin_ms = clock_mono_ms();
 	enum rc rc = journal_open(&daemon->journal, &conf, &recovery, err);
 
-	if (rc != RC_OK)
-		return rc;
-	log_info("journal", "%s first=%lu end=%lu segments=%lu dropped_bytes=%lu took_ms=%lu%s%s",
-		 recovery.created ? "created" : "recovered", (unsigned long)recovery.first,
-		 (unsigned long)recovery.end, (unsigned long)recovery.segments,
-		 (unsigned long)recovery.dropped_bytes, (unsigned long)(clock_mono_ms() - begin_ms),
-		 recovery.note[0] != '\0' ? ": " : "", recovery.note);
-	return RC_OK;
+	if (rc == RC_OK)
+		gatehoused_log_recovery(&recovery, clock_mono_ms() - begin_ms);
+	return rc;
 }
 
 static enum rc
@@ -97,8 +122,11 @@ gatehoused_open_store(struct gatehoused *daemon, struct err *err)
 		.statement_timeout_s = (uint64_t)settings->statement_timeout_s,
 		.retry_ms = (uint64_t)settings->retry_ms,
 		.partitions_ahead_days = (uint64_t)settings->partitions_ahead_days,
+		.from_first = daemon->accept_journal_loss,
 	};
-	struct store_hooks hooks = {.on_register = gatehoused_on_register, .arg = daemon};
+	struct store_hooks hooks = {.on_register = gatehoused_on_register,
+				    .on_journal_loss = gatehoused_on_journal_loss,
+				    .arg = daemon};
 
 	return store_new(&daemon->store, &conf, daemon->journal, &hooks, err);
 }

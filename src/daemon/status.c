@@ -145,17 +145,16 @@ status_journal(const struct gatehoused *daemon)
 	struct journal_stats stats;
 
 	journal_get_stats(daemon->journal, &stats);
-	return json_pack(
-		"{s:o, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o}", "entries_total",
-		number(stats.entries), "bytes_per_s", number(daemon->bytes_per_s), "syncs_total",
-		number(stats.syncs), "sync_us_mean",
-		stats.syncs > 0 ? (double)stats.sync_ns / (double)stats.syncs / 1e3 : 0.0,
-		"disk_free_bytes", number(stats.disk_free_bytes), "paused_ms",
-		number(stats.paused_ms), "groups_waiting", number(stats.groups_waiting), "segments",
-		number((journal_appended(daemon->journal) - journal_first(daemon->journal)) /
-			       ((uint64_t)daemon->settings.segment_mb << 20) +
-		       1),
-		"segments_unlinked", number(stats.segments_unlinked));
+	return json_pack("{s:o, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "entries_total",
+			 number(stats.entries), "bytes_per_s", number(daemon->bytes_per_s),
+			 "syncs_total", number(stats.syncs), "sync_us_mean",
+			 stats.syncs > 0 ? (double)stats.sync_ns / (double)stats.syncs / 1e3 : 0.0,
+			 "disk_free_bytes", number(stats.disk_free_bytes), "paused_ms",
+			 number(stats.paused_ms), "groups_waiting", number(stats.groups_waiting),
+			 "segments", number(stats.segments), "segments_unlinked",
+			 number(stats.segments_unlinked), "damaged_regions",
+			 number(stats.damaged_regions), "damaged_bytes",
+			 number(stats.damaged_bytes));
 }
 
 static const char *
@@ -290,12 +289,20 @@ void
 gatehoused_status_line(const struct gatehoused *daemon, char *out, size_t size)
 {
 	struct fleet_sums sums = fleet_sums(daemon);
+	struct journal_stats journal;
 	struct store_status store;
+	char damage[96] = "";
 
 	store_get_status(daemon->store, &store);
+	journal_get_stats(daemon->journal, &journal);
+	if (journal.damaged_regions > 0)
+		(void)snprintf(damage, sizeof(damage),
+			       "JOURNAL DAMAGED in %" PRIu64 " places, see its damaged/; ",
+			       journal.damaged_regions);
 	(void)snprintf(out, size,
-		       "%" PRIu64 " controllers, %" PRIu64 " consoles, %" PRIu64
+		       "%s%" PRIu64 " controllers, %" PRIu64 " consoles, %" PRIu64
 		       " records taken, PostgreSQL %s%s%s",
-		       sums.sessions, sums.consoles, sums.records, store_state_name(store.state),
-		       store.reason[0] != '\0' ? ": " : "", store.reason);
+		       damage, sums.sessions, sums.consoles, sums.records,
+		       store_state_name(store.state), store.reason[0] != '\0' ? ": " : "",
+		       store.reason);
 }

@@ -19,6 +19,7 @@
 #include <sys/uio.h>
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/fs.h"
 #include "journal_priv.h"
 
@@ -137,6 +138,7 @@ batch_write(struct journal *journal, struct err *err)
 	if (rc != RC_OK)
 		return segment_blame(shortage(err) ? RC_AGAIN : rc, tail->first, err);
 	counter_add(&journal->bytes, tail->staged - tail->written);
+	crash_point(CRASH_APPEND_WRITTEN);
 	tail->written = tail->staged;
 	batch->n = 0;
 	atomic_store_explicit(&journal->appended, tail->written, memory_order_release);
@@ -193,6 +195,7 @@ sync_written(struct journal *journal, struct err *err)
 
 		if (rc != RC_OK)
 			return segment_blame(rc, tail->first, err);
+		crash_point(CRASH_APPEND_SYNCED);
 		counter_add(&journal->syncs, 1);
 		counter_add(&journal->sync_ns, clock_mono_ns() - begin_ns);
 		publish_durable(journal);
@@ -231,6 +234,7 @@ tail_begin_segment(struct journal *journal, uint32_t serial, uint64_t first, str
 		.crc = header.seed,
 	};
 	shelf_add(&journal->shelf, first, header.bytes);
+	crash_point(CRASH_ROLL_SHELVED);
 	/* all before it is durable, and what the old segment left unused counts as passed */
 	atomic_store_explicit(&journal->appended, first, memory_order_release);
 	publish_durable(journal);
@@ -249,6 +253,7 @@ roll_tail(struct journal *journal, struct err *err)
 
 	if (rc != RC_OK)
 		return rc;
+	crash_point(CRASH_ROLL_SYNCED);
 	if (!shelf_take_spare(&journal->shelf, &serial)) {
 		mailbox_ring(&journal->errand);
 		(void)err_fail(err, "no segment is ready");

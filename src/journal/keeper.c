@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "base/fs.h"
 #include "journal_priv.h"
 
@@ -28,8 +29,10 @@ unlink_segment(struct journal *journal, uint64_t first, struct err *err)
 
 	segment_name(name, first);
 	char *path = xasprintf("%s/%s", journal->conf.dir, name);
+	crash_point(CRASH_UNLINK_BEFORE);
 	enum rc rc = fs_unlink(path, err);
 
+	crash_point(CRASH_UNLINK_AFTER);
 	free(path);
 	if (rc != RC_OK && err->sys == ENOENT) {
 		log_warning("journal", "segment is gone already name=%s", name);
@@ -52,6 +55,7 @@ unlink_passed(struct journal *journal, uint64_t now_ms, struct err *err)
 			log_error("journal", "segment stays reason=\"%s\"", err->msg);
 		if (rc != RC_OK)
 			return rc;
+		crash_point(CRASH_UNLINK_SYNCED);
 		shelf_drop_oldest(&journal->shelf);
 		counter_add(&journal->segments_unlinked, 1);
 		log_debug("journal", "segment unlinked first=%llu", (unsigned long long)first);

@@ -24,6 +24,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/crash_point.h"
 #include "base/fs.h"
 #include "journal_priv.h"
 
@@ -382,6 +383,7 @@ mend_tail(const struct journal *journal, const struct scan *scan,
 {
 	enum rc rc = set_aside(journal, scan, recovery, err);
 
+	crash_point(CRASH_RECOVERY_WIPED);
 	/* A sync that failed before may have left bytes in the cache that are on no
 	 * disk, and that the kernel holds for written: writing them again is the only
 	 * way to have them synced, and costs one segment at most. */
@@ -536,6 +538,7 @@ recover_journal(struct journal *journal, struct journal_recovery *recovery, stru
 	recovery->first = first;
 	recovery->end = journal->tail.synced;
 	recovery->segments = shelf_count(&journal->shelf);
+	crash_point(CRASH_RECOVERY_DONE);
 	atomic_store(&journal->first, first);
 	atomic_store(&journal->appended, journal->tail.synced);
 	atomic_store(&journal->durable, journal->tail.synced);

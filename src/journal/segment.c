@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crash_point.h"
 #include "base/fs.h"
 #include "journal_priv.h"
 
@@ -162,12 +163,15 @@ spare_make(const char *dir, uint32_t serial, uint64_t bytes, struct err *err)
 
 	if (rc != RC_OK)
 		goto out;
+	crash_point(CRASH_SPARE_CREATED);
 	rc = spare_fill(fd, bytes, err);
+	crash_point(CRASH_SPARE_FILLED);
 	if (rc != RC_OK) {
 		rc = file_blame(rc, "file", spare_tmp, err);
 	} else {
 		spare_name(name, serial);
 		rc = fs_durable_rename(dir, spare_tmp, name, err);
+		crash_point(CRASH_SPARE_NAMED);
 	}
 	/* what was begun for want of space takes away what little there is */
 	if (rc != RC_OK)
@@ -199,14 +203,17 @@ spare_use(const char *dir, uint32_t serial, const struct segment_header *header,
 	char *path = xasprintf("%s/%s", dir, from);
 	enum rc rc = fs_open(path, FS_READ_WRITE, fd, err);
 
+	crash_point(CRASH_ROLL_OPENED);
 	if (rc == RC_OK) {
 		rc = spare_write_header(*fd, header, err);
 		if (rc != RC_OK)
 			rc = file_blame(rc, "file", from, err);
 	}
+	crash_point(CRASH_ROLL_HEADER);
 	/* this syncs the header before the name changes */
 	if (rc == RC_OK)
 		rc = fs_durable_rename(dir, from, to, err);
+	crash_point(CRASH_ROLL_NAMED);
 	if (rc != RC_OK) {
 		fs_close(*fd);
 		*fd = -1;

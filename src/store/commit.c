@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/crash_point.h"
 #include "store_priv.h"
 
 enum rc
@@ -34,6 +35,7 @@ commit_begin(struct store *s, struct err *err)
 			      "the cursor of node %u is not where this daemon left it: another"
 			      " daemon stores with the same node id and journal",
 			      s->conf.node);
+	crash_point(CRASH_COMMIT_BEGUN);
 	PQclear(result);
 	free(node);
 	free(begin);
@@ -50,11 +52,13 @@ commit_end(struct store *s, struct err *err)
 	/* from here on the cursor may be found there, whatever we hear of it */
 	if (s->batch.end > s->reached)
 		s->reached = s->batch.end;
+	crash_point(CRASH_COMMIT_COPIED);
 	rc = link_exec(&s->link, "commit", "COMMIT", 0, NULL, &result, err);
 	if (rc != RC_OK)
 		return rc;
 	/* the answer to COMMIT in a failed transaction; none of ours gets here in one */
 	must(strcmp(PQcmdStatus(result), "COMMIT") == 0);
+	crash_point(CRASH_COMMIT_DONE);
 	PQclear(result);
 	return RC_OK;
 }

@@ -102,51 +102,90 @@ session_read_cursor(struct store *s, uint64_t *position, struct err *err)
 	return rc;
 }
 
+static enum rc
+session_move_cursor(struct store *s, uint64_t from, uint64_t to, struct err *err)
+{
+	batch_restart(&s->batch, from);
+	s->batch.end = to;
+	enum rc rc = commit_begin(s, err);
+
+	return rc == RC_OK ? commit_end(s, err) : rc;
+}
+
 /* Entries that PostgreSQL lacks are no longer in the journal: there is nothing to
  * be done but to say so, and to go on with those that are. */
 static enum rc
-session_skip_lost(struct store *s, uint64_t position, struct err *err)
+session_skip_lost(struct store *s, uint64_t *position, struct err *err)
 {
-	uint64_t first = journal_first(s->journal);
-	enum rc rc;
+	uint64_t from = *position;
 
+	*position = journal_first(s->journal);
 	log_error("store",
 		  "records between positions %llu and %llu were lost to retention: the"
 		  " database has them not, and the journal no more",
-		  (unsigned long long)position, (unsigned long long)first);
-	batch_restart(&s->batch, position);
-	s->batch.end = first;
-	rc = commit_begin(s, err);
-	return rc == RC_OK ? commit_end(s, err) : rc;
+		  (unsigned long long)from, (unsigned long long)*position);
+	return session_move_cursor(s, from, *position, err);
+}
+
+/* Behind a loss the cursor may be ahead of entries that took lost positions. */
+static enum rc
+session_begin_at_first(struct store *s, uint64_t *position, struct err *err)
+{
+	uint64_t from = *position;
+
+	*position = journal_first(s->journal);
+	log_warning("store", "storing the whole journal again from position %llu, cursor was %llu",
+		    (unsigned long long)*position, (unsigned long long)from);
+	enum rc rc = session_move_cursor(s, from, *position, err);
+
+	s->conf.from_first = rc != RC_OK;
+	return rc;
+}
+
+/* The rows that the cursor stands for were never in this journal, or are no more. */
+static enum rc
+session_refuse_loss(struct store *s, uint64_t position, struct err *err)
+{
+	(void)err_fail(err,
+		       "the database has stored this journal up to position %llu, but it"
+		       " ends at %llu: was an older copy of it restored?",
+		       (unsigned long long)position,
+		       (unsigned long long)journal_durable(s->journal));
+	if (s->hooks.on_journal_loss != NULL)
+		s->hooks.on_journal_loss(s->hooks.arg, err->msg);
+	return RC_FAIL;
+}
+
+static enum rc
+session_check_cursor(struct store *s, uint64_t *position, struct err *err)
+{
+	if (*position > journal_durable(s->journal))
+		return session_refuse_loss(s, *position, err);
+	if (*position > s->reached)
+		return err_fail(err,
+				"the cursor of node %u is at %llu, this daemon came to %llu only:"
+				" another daemon stores with the same node id and journal",
+				s->conf.node, (unsigned long long)*position,
+				(unsigned long long)s->reached);
+	if (s->reached == UINT64_MAX)
+		s->reached = *position;
+	if (*position < journal_first(s->journal))
+		return session_skip_lost(s, position, err);
+	return RC_OK;
 }
 
 static enum rc
 session_find_place(struct store *s, struct err *err)
 {
-	uint64_t position = 0, durable = journal_durable(s->journal);
+	uint64_t position = 0;
 	enum rc rc = session_read_cursor(s, &position, err);
 
+	if (rc == RC_OK && s->conf.from_first)
+		rc = session_begin_at_first(s, &position, err);
+	if (rc == RC_OK)
+		rc = session_check_cursor(s, &position, err);
 	if (rc != RC_OK)
 		return rc;
-	if (position > durable)
-		return err_fail(err,
-				"the database has stored this journal up to position %llu, but it"
-				" ends at %llu: was an older copy of it restored?",
-				(unsigned long long)position, (unsigned long long)durable);
-	if (position > s->reached)
-		return err_fail(err,
-				"the cursor of node %u is at %llu, this daemon came to %llu only:"
-				" another daemon stores with the same node id and journal",
-				s->conf.node, (unsigned long long)position,
-				(unsigned long long)s->reached);
-	if (s->reached == UINT64_MAX)
-		s->reached = position;
-	if (position < journal_first(s->journal)) {
-		rc = session_skip_lost(s, position, err);
-		if (rc != RC_OK)
-			return rc;
-		position = journal_first(s->journal);
-	}
 	if (position < s->cursor)
 		log_warning("store",
 			    "the database went back from position %llu to %llu; storing"
