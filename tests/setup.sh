@@ -22,7 +22,7 @@ packages_of()
 		;;
 	test)
 		echo postgresql-15 postgresql-client-15 libcmocka-dev python3 python3-protobuf \
-			python3-pytest openssl procps strace
+			python3-pytest openssl procps strace faketime iproute2 nftables
 		;;
 	lint)
 		echo clang-14 clang-format-14 cppcheck git shellcheck

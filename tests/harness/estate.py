@@ -13,12 +13,16 @@ CONTROLLERS_PER_SITE = 10
 
 
 class Estate:
-    """`controllers` of them, the first `two_doors` with two doors, the others with one."""
+    """`controllers` of them, the first `two_doors` with two doors, the others with one.
 
-    def __init__(self, controllers, two_doors=0, stations=STATIONS):
+    Each station has `consoles`: desk-north, desk-north-2 and so on.
+    """
+
+    def __init__(self, controllers, two_doors=0, stations=STATIONS, consoles=1):
         self.stations = list(stations)
         self.controllers = [f"ctl-{i:05d}" for i in range(1, controllers + 1)]
-        self.consoles = {f"desk-{station}": station for station in self.stations}
+        self.consoles = {f"desk-{station}" + (f"-{i}" if i > 1 else ""): station
+                         for station in self.stations for i in range(1, consoles + 1)}
         self._two_doors = two_doors
 
     def district(self, index):

@@ -161,12 +161,17 @@ def _set_key(lines, section, entry):
 
 
 class World:
-    """One Gatehouse: made by init, migrate, set-up and enrolment, as an operator would."""
+    """One Gatehouse: made by init, migrate, set-up and enrolment, as an operator would.
 
-    def __init__(self, folder, build, conninfo):
+    `prefix`: a program that runs each of ours as its child, such as one that
+    changes the clock.
+    """
+
+    def __init__(self, folder, build, conninfo, prefix=()):
         self.folder = pathlib.Path(folder)
         self.build = pathlib.Path(build).resolve()
         self.conninfo = conninfo
+        self.prefix = list(prefix)
         self.port, self.console_port = free_port(), free_port()
         self.home = self.folder / "home"
         self.config = self.home / "gatehoused.yaml"
@@ -178,8 +183,8 @@ class World:
     # ---- making it --------------------------------------------------------
 
     def initialise(self):
-        run(self.build / "gatehousectl", "init", "--dir", self.home, "--host", "127.0.0.1",
-            "--conninfo", self.conninfo, "--port", self.port,
+        run(*self.prefix, self.build / "gatehousectl", "init", "--dir", self.home,
+            "--host", "127.0.0.1", "--conninfo", self.conninfo, "--port", self.port,
             "--console-port", self.console_port)
         # init lets the world in; nobody else is to find us
         self.config.write_text(self.config.read_text().replace("0.0.0.0", "127.0.0.1"))
@@ -245,7 +250,8 @@ class World:
     # ---- the other programs -----------------------------------------------
 
     def ctl(self, *args, check=True):
-        return run(self.build / "gatehousectl", "-c", self.config, *args, check=check)
+        return run(*self.prefix, self.build / "gatehousectl", "-c", self.config, *args,
+                   check=check)
 
     def sql(self, query):
         return psql(self.conninfo, query)
@@ -254,11 +260,11 @@ class World:
         """The one number that the query yields."""
         return int(self.sql(query)[0][0])
 
-    def sim(self, *args, name="sim", ledger="ledger"):
+    def sim(self, *args, name="sim", ledger="ledger", prefix=()):
         """A fleet that runs beside us; ledger, summary and progress are in the folder."""
         return self._spawn("gatehouse-sim", "run", "--fleet", self.fleet, "--ledger",
                            self.folder / ledger, "--json", *args, name=name,
-                           out=self.folder / f"{name}.json")
+                           out=self.folder / f"{name}.json", prefix=prefix)
 
     def sim_to_end(self, *args, timeout=DEADLINE_S * 3, **names):
         """Runs a fleet to the end of its work; returns its summary."""
@@ -280,7 +286,7 @@ class World:
         return done
 
     def _spawn(self, program, *args, name=None, out=None, prefix=()):
-        spawned = Program([*prefix, self.build / program, *args],
+        spawned = Program([*self.prefix, *prefix, self.build / program, *args],
                           self.folder / f"{name or program}.log", out)
         self.programs.append(spawned)
         return spawned
