@@ -169,9 +169,16 @@ fuzz:
 	  SAN=fuzzer-no-link,address,undefined $(FUZZ:%=$(FUZZ_BUILD)/fuzz/%)
 	@tests/fuzz/run.sh $(FUZZ_BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ)
 
+# ---- the daemon with crash points: a test has it die between any two steps -------
+
+.PHONY: crash
+crash:
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)/crash \
+	  CPPFLAGS='$(CPPFLAGS) -DGATEHOUSE_CRASH_POINTS' $(BUILD)/crash/gatehoused
+
 # ---- the two commands, and what else is done with the whole -------------------
 
-.PHONY: demo check bench lint
+.PHONY: demo check torture bench lint
 demo:
 	@tests/setup.sh build test
 	@$(MAKE) --no-print-directory BUILD=$(BUILD) all
@@ -179,6 +186,10 @@ demo:
 
 check:
 	@BUILD=$(BUILD) tests/check.sh
+
+# SEEDS: how many power cuts of the simulated disk
+torture:
+	@BUILD=$(BUILD) tests/torture.sh $(SEEDS)
 
 bench:
 	@tests/setup.sh build test
@@ -206,6 +217,8 @@ help:
 	@echo 'make check          set up what is missing, and run every test'
 	@echo 'make unit           build the unit tests into $(BUILD)/unit/'
 	@echo 'make bench          measure against the figures that must hold'
+	@echo 'make torture        what takes hours: SEEDS=200000 power cuts, crashes by pairs'
+	@echo 'make crash          the daemon with crash points, for tests'
 	@echo 'make fuzz           each fuzzer for FUZZ_SECONDS (60); FUZZ=frame: one of them'
 	@echo 'make lint           compilers, clang-format, cppcheck, unit tests under ASan and UBSan'
 	@echo 'make install        into $(PREFIX); DESTDIR and PREFIX as usual'

@@ -36,7 +36,7 @@ build()
 {
 	local log=$logs/build.log
 	echo "building into $BUILD/"
-	if ! make -j"$(nproc)" BUILD="$BUILD" all unit >"$log" 2>&1; then
+	if ! make -j"$(nproc)" BUILD="$BUILD" all unit crash >"$log" 2>&1; then
 		count build 0 1 0 "$log"
 		return 1
 	fi
