@@ -190,6 +190,8 @@ run_catch_signals(struct run *run, struct err *err)
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, SIGINT);
 	(void)sigaddset(&set, SIGTERM);
+	/* a server that dies while we write to it is what we are here for */
+	(void)signal(SIGPIPE, SIG_IGN);
 	/* blocked from here on: before, a signal just ends the program, and nothing
 	 * is lost because nothing was sent */
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);

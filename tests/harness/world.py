@@ -285,6 +285,22 @@ class World:
         done.figures = json.loads(done.stdout)
         return done
 
+    def end_load(self, sim, timeout=DEADLINE_S * 2):
+        """Ends a fleet that sends for ever: it sees to what is left, and must succeed."""
+        sim.signal(signal.SIGTERM)
+        code = sim.wait(timeout)
+        if code != 0:
+            raise Failed(f"gatehouse-sim ended with {code}\n{sim.log_tail()}\n"
+                         f"daemon:\n{self.daemon.log_tail()}")
+        return json.loads(sim.out.read_text())
+
+    def assert_ledger_holds(self, *args, ledger="ledger"):
+        """0 lost, 0 double, 0 invented, order kept; returns the figures."""
+        done = self.verify(*args, ledger=ledger)
+        if done.returncode != 0:
+            raise Failed(f"the ledger does not hold\n{done.stdout}\n{self.daemon.log_tail()}")
+        return done.figures
+
     def _spawn(self, program, *args, name=None, out=None, prefix=()):
         spawned = Program([*self.prefix, *prefix, self.build / program, *args],
                           self.folder / f"{name or program}.log", out)

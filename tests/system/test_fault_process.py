@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon dies at any moment, and nothing that it acknowledged is lost.
+
+Guarded here:
+- an ack is written only from a group that came back durable (src/fleet/batch.c).
+  With batch_answer() called from batch_post(), the rounds lose records.
+- a start depends on how much the journal holds only as far as it has to be read
+  once, and not on PostgreSQL.  There is no protection to switch off; the bound is
+  what would break.
+
+The short form is in `make check`; `make torture` runs the long one.
+"""
+
+import random
+import re
+
+import pytest
+from harness.world import wait_until
+
+ROUNDS, ROUNDS_OF_TORTURE = 20, 200
+RATE = 5000
+READY_S = 2  # with a million records in the journal
+LOADED = 4   # so much slower may a machine be that runs other things, too
+
+
+def taken(world):
+    return world.status()["fleet"]["records_total"]
+
+
+def kill_rounds(world, rounds):
+    """Kills the daemon under load at moments given by chance, and compares at the end."""
+    chance = random.Random(rounds)
+    sim = world.sim("--rate", RATE, "--alarms", 5, "--duration", 36000, "--drain",
+                    "--console-dir", world.desks)
+    for _ in range(rounds):
+        enough = chance.randrange(1, RATE)
+        wait_until(f"{enough} records, or the fleet's end",
+                   lambda: sim.exit_code is not None or taken(world) > enough)
+        assert sim.exit_code is None, (sim.exit_code, sim.log_tail())
+        world.kill()
+        world.start(wait_for_store=False)
+    wait_until("records after the last start", lambda: taken(world) > 0)
+    world.end_load(sim)
+    world.assert_ledger_holds()
+
+
+def test_nothing_is_lost_by_kill_9_under_load(make_world):
+    world = make_world(controllers=200)
+    world.start()
+    kill_rounds(world, ROUNDS)
+
+
+@pytest.mark.torture
+def test_nothing_is_lost_by_kill_9_under_load_torture(make_world):
+    world = make_world(controllers=200)
+    world.start()
+    kill_rounds(world, ROUNDS_OF_TORTURE)
+
+
+def ready_ms(world):
+    """What the daemon says that its last start took."""
+    return int(re.findall(r"ready .*took_ms=(\d+)", world.daemon.log.read_text())[-1])
+
+
+def start_with_a_million(make_world):
+    """Without any checkpoint, and PostgreSQL without any of it: the most there is to read."""
+    world = make_world(controllers=200)
+    world.configure({"desk.checkpoint_s": 3600})
+    world.start()
+    world.sim_to_end("--backlog", 5000)
+    world.kill()
+    (world.home / "state" / "checkpoint").unlink(missing_ok=True)
+    world.start(wait_for_store=False)
+    world.assert_ledger_holds()
+    assert world.status()["positions"]["first"] == 0
+    return ready_ms(world)
+
+
+def test_is_ready_soon_with_a_million_records_in_the_journal(make_world):
+    assert start_with_a_million(make_world) < READY_S * LOADED * 1000
+
+
+@pytest.mark.torture
+def test_is_ready_within_two_seconds_with_a_million_records_in_the_journal(make_world):
+    assert start_with_a_million(make_world) < READY_S * 1000
