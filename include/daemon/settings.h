@@ -42,7 +42,7 @@ struct settings {
 	int64_t segment_mb;       /* journal.segment_mb, 64 */
 	int64_t retain_s;         /* journal.retain_s, 900 */
 	int64_t disk_free_min_mb; /* journal.disk_free_min_mb, 256 */
-	int64_t spare_segments;   /* journal.spare_segments, 1 */
+	int64_t spare_segments;   /* journal.spare_segments, 2 */
 	int64_t group_kb;         /* journal.group_kb: bytes of one worker's group, 512 */
 	int64_t groups;           /* journal.groups: per worker, 8 */
 

@@ -11,6 +11,9 @@
  * Back-pressure: groups are few and of fixed size.  A session that finds none
  * free stops reading until one comes back.
  *
+ * While the journal is short of space, sessions read on, keep alarms only (as if
+ * sent ahead), acknowledge nothing new, and ask for the rest when it is over.
+ *
  * Owner: the worker's thread.
  */
 #ifndef GATEHOUSE_FLEET_SESSIONS_H
@@ -40,6 +43,7 @@ struct sessions_counters {
 	counter open; /* sessions now */
 	counter records, bytes, rejected, duplicates, resends, gaps, ahead, heartbeats, acks;
 	counter out_of_order; /* behind a hole, to be sent again */
+	counter held;         /* left with their controller for want of space, to be sent again */
 	counter groups_free;
 	counter paused; /* sessions that wait for a group, now */
 	counter closed[GOAWAY_COUNT];

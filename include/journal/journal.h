@@ -37,7 +37,10 @@
  * position begins there.
  *
  * FAILURE: a sync that fails is never retried: fatal().  A disk that is full
- * holds the groups back, says so, and goes on when there is space.
+ * holds the groups back, says so, and goes on when there is space.  Before that
+ * comes the RESERVE: when there is no space for another segment and one spare is
+ * left, the journal is short, and that one is for what can't wait.  It takes all
+ * that is posted; who posts what can wait looks at journal_is_short() first.
  *
  * What this room does not know: what an entry means.
  */
@@ -72,7 +75,8 @@ struct journal_conf {
 	uint64_t segment_bytes;  /* whole file, >= 1 MiB */
 	uint64_t retain_ms;      /* segments stay this long after all holds passed them */
 	uint64_t free_min_bytes; /* no new segment while less than this would be left free */
-	unsigned spare_segments; /* how many are made ahead; >= 1 */
+	unsigned spare_segments; /* how many are made ahead; >= 1; with 1 the reserve is
+				    what is left of the last segment */
 	/* LOSS, see below.  Read by journal_open() only; NULL: nothing is known */
 	const struct journal_proof *proof;
 	bool accept_loss;
@@ -161,6 +165,8 @@ uint64_t journal_appended(const struct journal *journal);
 uint64_t journal_durable(const struct journal *journal);
 uint64_t journal_first(const struct journal *journal);
 void journal_id(const struct journal *journal, uint8_t id[JOURNAL_ID_BYTES]);
+/* Only the reserve is left. */
+bool journal_is_short(const struct journal *journal);
 /* When the last sync ended, wall clock. */
 int64_t journal_durable_us(const struct journal *journal);
 

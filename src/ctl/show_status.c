@@ -69,6 +69,7 @@ static const struct line lines[] = {
 	  {"journal.damaged_bytes", FORM_BYTES, "", ""}}},
 	{"disk",
 	 {{"journal.disk_free_bytes", FORM_BYTES, "", " free"},
+	  {"journal.alarms_only", FORM_YES, "alarms only: ", ""},
 	  {"journal.paused_ms", FORM_MS, "paused ", ""}}},
 	{"store",
 	 {{"store.state", FORM_TEXT, "", ""},

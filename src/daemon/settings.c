@@ -98,10 +98,14 @@ static const struct conf_key settings_keys[] = {
 	    "failover to a standby that lost the last commits is repaired by storing them again. "
 	    "Longer than the standby can lag."),
 	INT("journal.disk_free_min_mb", disk_free_min_mb, "256", 0, 1048576, "MiB",
-	    "With less than this free on the journal's disk, the daemon stops reading from "
-	    "controllers, which keep their records, until there is room again."),
-	INT("journal.spare_segments", spare_segments, "1", 0, 16, "",
-	    "Journal files kept ready, so that beginning a new one does not wait for the disk."),
+	    "No journal file is made that would leave less than this free on the journal's disk. "
+	    "When the last of those made ahead is in use or next, only alarms are taken; "
+	    "controllers keep their other records until there is room again."),
+	INT("journal.spare_segments", spare_segments, "2", 1, 16, "",
+	    "Journal files kept ready, so that beginning a new one does not wait for the disk. "
+	    "The last one is the reserve for alarms when the disk is full: it should hold more "
+	    "than node.workers * journal.groups * journal.group_kb, which may be under way to it. "
+	    "With 1, the reserve is what is left of the file in use."),
 	INT("journal.group_kb", group_kb, "512", 128, 65536, "KiB",
 	    "Bytes of records that one worker hands to the journal at once, at most. Larger "
 	    "groups mean fewer flushes of the disk; smaller ones less memory."),

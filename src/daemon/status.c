@@ -13,7 +13,7 @@
 /* ---- Sums over workers --------------------------------------------------- */
 
 struct fleet_sums {
-	uint64_t records, rejected, duplicates, gaps, ahead, resends, groups_free, paused;
+	uint64_t records, rejected, duplicates, gaps, ahead, held, resends, groups_free, paused;
 	uint64_t sessions, consoles, handshaking, accepted, wrong_role;
 	uint64_t refused[STREAM_END_COUNT], ended[STREAM_END_COUNT], closed[GOAWAY_COUNT];
 };
@@ -30,6 +30,7 @@ fleet_sums_add(struct fleet_sums *sums, const struct worker *worker)
 	sums->duplicates += counter_get(&fleet->duplicates);
 	sums->gaps += counter_get(&fleet->gaps);
 	sums->ahead += counter_get(&fleet->ahead);
+	sums->held += counter_get(&fleet->held);
 	sums->resends += counter_get(&fleet->resends);
 	sums->groups_free += counter_get(&fleet->groups_free);
 	sums->paused += counter_get(&fleet->paused);
@@ -145,16 +146,16 @@ status_journal(const struct gatehoused *daemon)
 	struct journal_stats stats;
 
 	journal_get_stats(daemon->journal, &stats);
-	return json_pack("{s:o, s:o, s:o, s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "entries_total",
-			 number(stats.entries), "bytes_per_s", number(daemon->bytes_per_s),
-			 "syncs_total", number(stats.syncs), "sync_us_mean",
-			 stats.syncs > 0 ? (double)stats.sync_ns / (double)stats.syncs / 1e3 : 0.0,
-			 "disk_free_bytes", number(stats.disk_free_bytes), "paused_ms",
-			 number(stats.paused_ms), "groups_waiting", number(stats.groups_waiting),
-			 "segments", number(stats.segments), "segments_unlinked",
-			 number(stats.segments_unlinked), "damaged_regions",
-			 number(stats.damaged_regions), "damaged_bytes",
-			 number(stats.damaged_bytes));
+	return json_pack(
+		"{s:o, s:o, s:o, s:f, s:o, s:b, s:o, s:o, s:o, s:o, s:o, s:o}", "entries_total",
+		number(stats.entries), "bytes_per_s", number(daemon->bytes_per_s), "syncs_total",
+		number(stats.syncs), "sync_us_mean",
+		stats.syncs > 0 ? (double)stats.sync_ns / (double)stats.syncs / 1e3 : 0.0,
+		"disk_free_bytes", number(stats.disk_free_bytes), "alarms_only",
+		journal_is_short(daemon->journal), "paused_ms", number(stats.paused_ms),
+		"groups_waiting", number(stats.groups_waiting), "segments", number(stats.segments),
+		"segments_unlinked", number(stats.segments_unlinked), "damaged_regions",
+		number(stats.damaged_regions), "damaged_bytes", number(stats.damaged_bytes));
 }
 
 static const char *
@@ -207,14 +208,15 @@ status_fleet(const struct gatehoused *daemon, const struct fleet_sums *sums)
 {
 	const struct roster_counters *roster = roster_counters(daemon->roster);
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "online",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "online",
 			 number(counter_get(&roster->online)), "lost",
 			 number(counter_get(&roster->lost)), "records_total", number(sums->records),
 			 "rejected_total", number(sums->rejected), "duplicates_total",
 			 number(sums->duplicates), "gaps_total", number(sums->gaps),
 			 "resends_total", number(sums->resends), "ahead_total", number(sums->ahead),
-			 "superseded_total", number(counter_get(&roster->superseded)),
-			 "behind_total", number(counter_get(&roster->behind)));
+			 "held_total", number(sums->held), "superseded_total",
+			 number(counter_get(&roster->superseded)), "behind_total",
+			 number(counter_get(&roster->behind)));
 }
 
 static json_t *

@@ -10,6 +10,10 @@
  * (Lost), it sends the first record behind the hole a second time after it was
  * asked, or it opens with a record behind the hole after a former session had
  * asked.  So a gap can never cost a record that the controller still has.
+ *
+ * SHORT OF SPACE.  Records stay with their controller, unacknowledged, and it is
+ * asked for them later.  The session reads on all the same, because alarms come
+ * between and behind them: each goes ahead of its turn, and again in its turn.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -95,6 +99,7 @@ intake_advance(struct session *session, uint64_t seq)
 	session->sequence.last_seq = seq;
 	session->sequence.asked_from = 0;
 	session->hole_seen = 0;
+	session->held_from = 0;
 	must(batch_note_ack(session));
 }
 
@@ -219,11 +224,47 @@ intake_behind_hole(struct session *session, struct reported *reported)
 	return INTAKE_DONE;
 }
 
+/* ---- Short of space ------------------------------------------------------ */
+
+/* May `seq`, which we don't have, not be kept now?  Once one was held, what comes
+ * behind it is no evidence of a hole. */
+static bool
+intake_must_hold(const struct session *session, uint64_t seq)
+{
+	if (journal_is_short(session->all->journal))
+		return true;
+	return session->held_from != 0 && seq != session->sequence.last_seq + 1;
+}
+
+static void
+intake_note_held(struct session *session, uint64_t seq)
+{
+	if (session->held_from == 0 || seq < session->held_from)
+		session->held_from = seq;
+	/* it has what it may have been asked for: it is we who can't take it */
+	if (seq == session->sequence.last_seq + 1) {
+		session->sequence.asked_from = 0;
+		session->hole_seen = 0;
+	}
+}
+
+static enum intake
+intake_hold(struct session *session, struct reported *reported)
+{
+	if (intake_ahead(session, reported) == INTAKE_WAIT)
+		return INTAKE_WAIT;
+	intake_note_held(session, reported_seq(reported));
+	counter_add(&session->all->counters.held, 1);
+	return INTAKE_DONE;
+}
+
 enum intake
 intake_record(struct session *session, struct reported *reported)
 {
 	uint64_t seq = reported_seq(reported), last = session->sequence.last_seq;
 
+	if (seq > last && intake_must_hold(session, seq))
+		return intake_hold(session, reported);
 	if (seq == last + 1)
 		return intake_append(session, reported);
 	if (seq > last)
@@ -242,6 +283,11 @@ intake_lost(struct session *session, uint64_t from, uint64_t to)
 
 	if (to <= last)
 		return INTAKE_DONE;
+	if (from > last + 1 && intake_must_hold(session, from)) {
+		intake_note_held(session, from);
+		return INTAKE_DONE;
+	}
+	/* little to write, and an alarm: also when short of space */
 	if (from <= last + 1 || intake_hole_is_gap(session, from))
 		return intake_gap(session, to);
 	if (session->hole_seen == 0)

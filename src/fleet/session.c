@@ -344,12 +344,28 @@ const struct stream_hooks session_hooks = {
 
 /* ---- Time ---------------------------------------------------------------- */
 
+/* What was left with the controller for want of space is asked for when there is
+ * some: before, its patience and ours have no end. */
+static void
+session_check_held(struct session *session, uint64_t now_ms)
+{
+	if (session->held_from == 0)
+		return;
+	if (journal_is_short(session->all->journal)) {
+		session->hole_deadline_ms = now_ms + session->all->conf.gap_wait_ms;
+		return;
+	}
+	session_ask_again(session, session->held_from);
+	session->held_from = 0;
+}
+
 void
 session_check_time(struct session *session, uint64_t now_ms)
 {
 	const struct sessions_conf *conf = &session->all->conf;
 	uint64_t silent_ms = now_ms - session->heard_ms;
 
+	session_check_held(session, now_ms);
 	if (session->state != SESSION_STREAMING) {
 		if (now_ms - session->opened_ms >= conf->hello_timeout_ms)
 			session_close(session, GOAWAY_IDLE, "no hello within %" PRIu64 " ms",

@@ -37,6 +37,7 @@ struct session {
 	uint64_t hole_seen;       /* lowest seq that came behind a hole; 0: no hole */
 	uint64_t hole_reading;    /* in which that was */
 	uint64_t hole_deadline_ms;
+	uint64_t held_from; /* lowest seq that was not kept for want of space; 0: none */
 	uint64_t readings;  /* how often bytes came */
 	uint64_t ack_batch; /* number of the batch in which this session has an ack .. */
 	size_t ack_index;   /* .. and where */

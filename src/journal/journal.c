@@ -206,6 +206,12 @@ journal_first(const struct journal *journal)
 	return atomic_load_explicit(&journal->first, memory_order_acquire);
 }
 
+bool
+journal_is_short(const struct journal *journal)
+{
+	return atomic_load_explicit(&journal->is_short, memory_order_relaxed);
+}
+
 int64_t
 journal_durable_us(const struct journal *journal)
 {

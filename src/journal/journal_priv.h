@@ -25,6 +25,7 @@
 enum {
 	SEGMENT_BYTES_MIN = 1024 * 1024,
 	SPARES_MAX = 64,
+	RESERVE_SPARES = 1, /* while no other can be made, so many are for what can't wait */
 	NODE_MAX = 32767,
 	NAME_BYTES = 32,          /* of a file in the journal's directory */
 	BATCH_VECTORS = 64,       /* groups, or parts of groups, in one write */
@@ -265,6 +266,7 @@ struct journal {
 	_Atomic int64_t durable_us;
 	_Atomic uint64_t first;
 	atomic_bool stop_appender, stop_keeper;
+	atomic_bool is_short; /* by the keeper */
 
 	/* by the appender */
 	counter entries, bytes, groups, syncs, sync_ns, groups_waiting;

@@ -6,7 +6,9 @@
  *
  * Invariants: segments are unlinked oldest first, each one's going durable before
  * the next one's, so that a power loss never leaves a hole.  Less than
- * conf.free_min_bytes is never left free by a new segment.
+ * conf.free_min_bytes is never left free by a new segment.  The journal is short
+ * from when the last spares can't be renewed until there are more of them again:
+ * a spare that comes and goes at once doesn't end it.
  *
  * What this deliberately does not do: name a spare as a segment; the appender
  * does when it needs one.
@@ -112,6 +114,23 @@ spares_are_missing(struct journal *journal)
 	return shelf_spares(&journal->shelf) < journal->conf.spare_segments;
 }
 
+/* `rc`: what became of the attempt to make one more. */
+static void
+note_reserve(struct journal *journal, enum rc rc, const struct err *err)
+{
+	bool was = journal_is_short(journal);
+	bool only_reserve =
+		spares_are_missing(journal) && shelf_spares(&journal->shelf) <= RESERVE_SPARES;
+
+	if (rc == RC_AGAIN && only_reserve && !was) {
+		atomic_store_explicit(&journal->is_short, true, memory_order_relaxed);
+		log_error("journal", "short: only alarms are taken reason=\"%s\"", err->msg);
+	} else if (rc == RC_OK && !only_reserve && was) {
+		atomic_store_explicit(&journal->is_short, false, memory_order_relaxed);
+		log_info("journal", "no longer short: all is taken again");
+	}
+}
+
 enum rc
 journal_keep(struct journal *journal, uint64_t now_ms, struct err *err)
 {
@@ -130,6 +149,7 @@ journal_keep(struct journal *journal, uint64_t now_ms, struct err *err)
 		return rc;
 	}
 	rc = keeper_make_spare(journal, err);
+	note_reserve(journal, rc, err);
 	if (rc == RC_OK)
 		mailbox_ring(&journal->inbox); /* the appender may be waiting for it */
 	if (rc == RC_AGAIN && log_pace_ok(&journal->spare_pace, HELD_BACK_LOG_MS, &before))

@@ -400,6 +400,37 @@ test_free_space_is_left_to_others(void **state)
 	assert_int_equal(rig_keep(rig), RC_OK);
 }
 
+/* The last spare is for what can't wait: the journal says so, takes what comes, and
+ * says that it is over only when there is another spare beside it. */
+static void
+test_last_spare_is_the_reserve(void **state)
+{
+	struct rig *rig = *state;
+
+	rig->conf.spare_segments = 2;
+	rig_reopen(rig);
+	assert_int_equal(rig_keep(rig), RC_OK);
+	assert_int_equal(rig_keep(rig), RC_OK);
+	leave_space(0);
+	rig_append(rig, 0, 17, 60000);
+	assert_int_equal(rig_keep(rig), RC_OK);
+	assert_false(journal_is_short(rig->journal));
+
+	rig_append(rig, 17, 17, 60000);
+	assert_int_equal(rig_keep(rig), RC_AGAIN);
+	assert_true(journal_is_short(rig->journal));
+	rig_append(rig, 34, 1, 60000);
+	assert_int_equal(rig_read(rig, 0, 0), 35);
+
+	leave_space(1);
+	assert_int_equal(rig_keep(rig), RC_OK);
+	assert_int_equal(rig_keep(rig), RC_AGAIN);
+	assert_true(journal_is_short(rig->journal));
+	leave_space(1);
+	assert_int_equal(rig_keep(rig), RC_OK);
+	assert_false(journal_is_short(rig->journal));
+}
+
 /* A segment that could not get its name for want of space is tried again. */
 static void
 test_spare_is_kept_when_its_turn_fails(void **state)
@@ -580,6 +611,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_full_disk_holds_back_and_goes_on, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_free_space_is_left_to_others, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_last_spare_is_the_reserve, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_spare_is_kept_when_its_turn_fails, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_enospc_at_every_operation, setup, teardown),
