@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libFuzzer target: bytes as what a console sends.  Beside crashes it looks for
+ * values outside the bounds that the header promises.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/console_msg.h"
+#include "wire/frame.h"
+
+enum { FRAME_MAX = 16 * 1024, ARENA_BYTES = 32 * 1024 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void
+take_message(struct arena *arena, const uint8_t *payload, size_t len)
+{
+	struct console_msg msg;
+	struct err err = {0};
+	enum rc rc = console_msg_decode(arena, payload, len, &msg, &err);
+	uint32_t sum = 0;
+
+	must(rc == RC_OK || (rc == RC_INVALID && err.msg[0] != '\0'));
+	if (rc != RC_OK)
+		return;
+	switch (msg.type) {
+	case CONSOLE_MSG_HELLO:
+		must(strlen(msg.hello.software) <= HELLO_TEXT_MAX);
+		break;
+	case CONSOLE_MSG_SUBSCRIBE:
+		must(msg.subscribe.n_areas <= SUBSCRIBE_AREAS_MAX);
+		must(msg.subscribe.n_kinds <= SUBSCRIBE_KINDS_MAX);
+		must((unsigned)msg.subscribe.severity_min <= SEVERITY_CRITICAL);
+		for (size_t i = 0; i < msg.subscribe.n_areas; i++)
+			must(strlen(msg.subscribe.areas[i]) <= HELLO_TEXT_MAX);
+		for (size_t i = 0; i < msg.subscribe.n_kinds; i++)
+			sum ^= msg.subscribe.kinds[i];
+		(void)sum;
+		break;
+	case CONSOLE_MSG_KEEP_ALIVE:
+		break;
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	const uint8_t *payload;
+	size_t len, used;
+	struct arena arena;
+
+	arena_init(&arena, ARENA_BYTES);
+	while (frame_parse(data, n, FRAME_MAX, &payload, &len, &used) == FRAME_WHOLE) {
+		arena_reset(&arena);
+		take_message(&arena, payload, len);
+		data += used;
+		n -= used;
+	}
+	arena_fini(&arena);
+	return 0;
+}

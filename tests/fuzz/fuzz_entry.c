@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * libFuzzer target: the first byte chooses the type of a journal entry, the
+ * others are its body.  A body is refused with a reason, or encodes again to
+ * the same bytes: so no byte of it is read as something that it doesn't say.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "wire/entry.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
+
+static void
+check_same(const uint8_t *again, const uint8_t *end, const uint8_t *body, size_t len)
+{
+	must(end == again + len);
+	must(memcmp(again, body, len) == 0);
+}
+
+static enum rc
+take_record(const uint8_t *body, size_t len, uint8_t *again, struct err *err)
+{
+	struct record record;
+	enum rc rc = record_decode(body, len, &record, err);
+
+	if (rc != RC_OK)
+		return rc;
+	must(record.raw_code_len <= RAW_CODE_MAX && record.detail_len <= DETAIL_MAX);
+	must(record_encoded_len(&record) == len);
+	check_same(again, record_encode(&record, again), body, len);
+	return RC_OK;
+}
+
+static enum rc
+take_quarantine(const uint8_t *body, size_t len, uint8_t *again, struct err *err)
+{
+	struct quarantine q;
+	enum rc rc = quarantine_decode(body, len, &q, err);
+
+	if (rc != RC_OK)
+		return rc;
+	must(q.detail_len <= QUARANTINE_DETAIL_MAX && q.payload_len <= DETAIL_MAX);
+	must(quarantine_encoded_len(&q) == len);
+	check_same(again, quarantine_encode(&q, again), body, len);
+	return RC_OK;
+}
+
+static enum rc
+take_alarm(const uint8_t *body, size_t len, uint8_t *again, struct err *err)
+{
+	struct alarm_change change;
+	enum rc rc = alarm_change_decode(body, len, &change, err);
+
+	if (rc != RC_OK)
+		return rc;
+	must(memchr(change.raw_code, '\0', sizeof(change.raw_code)) != NULL);
+	/* the struct's raw code is terminated: one with a NUL in it is cut there */
+	must(alarm_change_encoded_len(&change) <= len);
+	if (alarm_change_encoded_len(&change) == len)
+		check_same(again, alarm_change_encode(&change, again), body, len);
+	return RC_OK;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+	struct err err = {0};
+	uint8_t *body, *again;
+	enum rc rc = RC_OK;
+
+	if (n < 1 || n - 1 > ENTRY_BODY_MAX)
+		return 0;
+	/* in memory of exactly its size, so that a read beyond is seen */
+	body = malloc(n > 1 ? n - 1 : 1);
+	again = malloc(n);
+	must(body != NULL && again != NULL);
+	memcpy(body, data + 1, n - 1);
+	switch (data[0] % 4) {
+	case ENTRY_RECORD:
+	case ENTRY_AHEAD:
+		rc = take_record(body, n - 1, again, &err);
+		break;
+	case ENTRY_QUARANTINE:
+		rc = take_quarantine(body, n - 1, again, &err);
+		break;
+	default:
+		rc = take_alarm(body, n - 1, again, &err);
+	}
+	must(rc == RC_OK || (rc == RC_INVALID && err.msg[0] != '\0'));
+	free(again);
+	free(body);
+	return 0;
+}
