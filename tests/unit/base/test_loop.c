@@ -144,6 +144,8 @@ a_loop_that_was_stopped_before_does_not_begin(void **state)
 	struct fixture *f = *state;
 
 	loop_stop(f->loop);
+	/* one that sleeps hears of it */
+	assert_true(mailbox_wait(loop_mailbox(f->loop), 0));
 	loop_run(f->loop);
 	assert_int_equal(f->n_turns, 0);
 }

@@ -29,7 +29,7 @@
 
 enum { BUDGET = 4096, OUTPUT_LIMIT = 256 * 1024, HANDSHAKE_MS = 5, TICK_MS = 1 };
 /* Far beyond what any test needs: a turn lasts a tick at most. */
-enum { TURNS_MAX = 20000, SIDES_MAX = 4 };
+enum { TURNS_MAX = 5000, SIDES_MAX = 4 };
 
 /* ---- The clock ------------------------------------------------------------------- */
 

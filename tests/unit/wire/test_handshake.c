@@ -386,6 +386,21 @@ one_that_is_paused_before_it_opens_reads_nothing(void **state)
 }
 
 static void
+one_that_is_resumed_before_it_opens_waits_for_its_handshake(void **state)
+{
+	struct fixture *f = *state;
+	struct side *client = client_begin(f, "north-17"), *server = &f->servers[0];
+	uint64_t written = 0;
+
+	UNTIL(f, f->n_servers == 1);
+	stream_pause(f->accepted[0]);
+	stream_resume(f->accepted[0]);
+	UNTIL(f, client->opened == 1 && server->opened == 1);
+	assert_int_equal(side_write(client, &written, 10), RC_OK);
+	UNTIL(f, server->received == 10);
+}
+
+static void
 the_end_of_the_set_ends_each_stream_once(void **state)
 {
 	struct fixture *f = *state;
@@ -428,6 +443,7 @@ main(void)
 		ON_LOOP(a_stream_may_be_closed_as_it_opens),
 		ON_LOOP(a_stream_may_be_closed_before_it_opens),
 		ON_LOOP(one_that_is_paused_before_it_opens_reads_nothing),
+		ON_LOOP(one_that_is_resumed_before_it_opens_waits_for_its_handshake),
 		ON_LOOP(the_end_of_the_set_ends_each_stream_once),
 	};
 
