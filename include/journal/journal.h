@@ -131,7 +131,7 @@ struct journal_recovery {
 	uint64_t entries;       /* read while recovering (only the last segment is) */
 	uint64_t dropped_bytes; /* behind the end, not zero */
 	uint64_t lost_from;     /* with accept_loss: all from here to `end` is lost ... */
-	bool lost;              /* ... if anything is */
+	bool lost;              /* ... if anything is; with RC_INVALID: that is why */
 	bool created;           /* there was no journal here */
 	char note[240];         /* what was dropped or set aside, or empty */
 };

@@ -105,7 +105,7 @@ void
 gatehoused_on_journal_loss(void *arg, const char *why)
 {
 	(void)arg;
-	fatal("%s Put it right, or see --accept-journal-loss in gatehoused(8)", why);
+	fatal("%s; see --accept-journal-loss in gatehoused(8)", why);
 }
 
 /* ---- Stop ---------------------------------------------------------------- */

@@ -77,12 +77,18 @@ gatehoused_open_journal(struct gatehoused *daemon, struct err *err)
 		.proof = gatehoused_read_proof(settings, &proof),
 		.accept_loss = daemon->accept_journal_loss,
 	};
-	struct journal_recovery recovery;
+	struct journal_recovery recovery = {0};
+	struct err why;
 	uint64_t begin_ms = clock_mono_ms();
-	enum rc rc = journal_open(&daemon->journal, &conf, &recovery, err);
+	enum rc rc = journal_open(&daemon->journal, &conf, &recovery, &why);
 
 	if (rc == RC_OK)
 		gatehoused_log_recovery(&recovery, clock_mono_ms() - begin_ms);
+	else if (recovery.lost)
+		(void)err_invalid(err, "%.250s; see --accept-journal-loss in gatehoused(8)",
+				  why.msg);
+	else
+		*err = why;
 	return rc;
 }
 
@@ -236,8 +242,7 @@ gatehoused_open(struct gatehoused *daemon, struct err *err)
 
 	daemon->start_us = clock_wall_us();
 	daemon->start_ms = clock_mono_ms();
-	daemon->n_workers = daemon->settings.workers > 0 ? (unsigned)daemon->settings.workers
-							 : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+	daemon->n_workers = settings_workers(&daemon->settings);
 	if (rc == RC_OK)
 		rc = gatehoused_open_journal(daemon, err);
 	if (rc == RC_OK)

@@ -300,19 +300,20 @@ proof_is_behind(const struct journal *journal, uint64_t end)
 
 /* RC_INVALID: the journal is not what it was, and nobody has accepted that. */
 static enum rc
-check_loss(const struct journal *journal, uint64_t end, struct err *err)
+check_loss(const struct journal *journal, uint64_t end, struct journal_recovery *recovery,
+	   struct err *err)
 {
 	const struct journal_proof *proof = journal->conf.proof;
+	bool other = proof && memcmp(proof->id, journal->id, sizeof(proof->id)) != 0;
 
-	if (!proof || journal->conf.accept_loss)
+	recovery->lost = other || proof_is_behind(journal, end);
+	if (!recovery->lost || journal->conf.accept_loss)
 		return RC_OK;
-	if (memcmp(proof->id, journal->id, sizeof(proof->id)) != 0)
+	if (other)
 		return err_invalid(err,
 				   "journal \"%s\" is not the one that was here before: is another "
 				   "file system mounted, or was a foreign copy restored?",
 				   journal->conf.dir);
-	if (proof->position <= end)
-		return RC_OK;
 	return err_invalid(err,
 			   "journal \"%s\" ends at position %" PRIu64 ", and was durable up to "
 			   "%" PRIu64
@@ -414,7 +415,7 @@ recover_tail(struct journal *journal, int fd, const struct segment_header *heade
 		goto out;
 	}
 	/* before anything is changed: what is missing may yet be put back */
-	rc = check_loss(journal, scan_position(&scan), err);
+	rc = check_loss(journal, scan_position(&scan), recovery, err);
 	if (rc != RC_OK)
 		goto out;
 	rc = mend_tail(journal, &scan, header, bytes, recovery, err);
@@ -458,7 +459,8 @@ create_journal(struct journal *journal, struct journal_recovery *recovery, struc
 	const struct journal_proof *proof = journal->conf.proof;
 	uint64_t first = 0;
 
-	if (proof && !journal->conf.accept_loss)
+	recovery->lost = proof != NULL;
+	if (recovery->lost && !journal->conf.accept_loss)
 		return err_invalid(
 			err,
 			"journal \"%s\" is empty, and was durable up to position %" PRIu64
@@ -468,7 +470,6 @@ create_journal(struct journal *journal, struct journal_recovery *recovery, struc
 		return err_sys(err, "could not get random bytes");
 	/* any seed would do; this one differs from journal to journal */
 	journal->tail.crc = crc32c(0, journal->id, sizeof(journal->id));
-	recovery->lost = proof != NULL;
 	if (recovery->lost) {
 		enum rc rc = position_behind_loss(journal, &first, err);
 

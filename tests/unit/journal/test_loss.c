@@ -57,6 +57,7 @@ assert_refused(struct rig *rig, const char *why)
 	journal_close(&rig->journal);
 	rig->conf.accept_loss = false;
 	assert_int_equal(rig_try_open(rig), RC_INVALID);
+	assert_true(rig->recovery.lost || strcmp(why, "is missing") == 0);
 	if (!strstr(rig->err.msg, why))
 		fail_msg("\"%s\" does not say \"%s\"", rig->err.msg, why);
 }
