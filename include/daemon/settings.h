@@ -89,6 +89,13 @@ struct settings {
 enum rc settings_load(const char *path, struct settings *settings, struct err *err) MUST_CHECK;
 void settings_free(struct settings *settings);
 
+/* Threads that serve connections: those of the settings, or one for each core. */
+unsigned settings_workers(const struct settings *settings);
+/* Lowers connections_max to what fits into `descriptors` beside the daemon's own files,
+ * to 1 at least.  Returns whether it did: what is lacking then is a client's place, and
+ * never the journal's next file. */
+bool settings_fit_descriptors(struct settings *settings, uint64_t descriptors);
+
 /* The commented reference: conf/gatehoused.yaml is exactly this. */
 void settings_write_reference(FILE *out);
 

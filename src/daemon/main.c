@@ -31,16 +31,20 @@ forbid_core_dumps(void)
 	(void)prctl(PR_SET_DUMPABLE, 0);
 }
 
-/* Descriptors for every connection, as far as the system lets us. */
+/* Descriptors for every connection, as far as the system lets us; and no more
+ * connections than there are descriptors for. */
 static void
-raise_descriptors(void)
+raise_descriptors(struct settings *settings)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return;
 	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
+	if (setrlimit(RLIMIT_NOFILE, &limit) == 0 &&
+	    settings_fit_descriptors(settings, limit.rlim_max))
+		log_warning("daemon", "only %ld connections: the limit of open files is %lu",
+			    (long)settings->connections_max, (unsigned long)limit.rlim_max);
 }
 
 static void
@@ -63,7 +67,7 @@ serve(struct gatehoused *daemon)
 
 	log_setup((enum log_level)daemon->settings.log_level,
 		  (enum log_target)daemon->settings.log_target);
-	raise_descriptors();
+	raise_descriptors(&daemon->settings);
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* Threads may run already and hold the journal; nothing was taken on, so the
 	 * process just ends. */

@@ -14,6 +14,7 @@
 
 #include <arpa/inet.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/conf.h"
 #include "base/log.h"
@@ -35,6 +36,11 @@
 	}
 
 enum {
+	/* Open files beside the connections, with a margin.  Of the process: journal,
+	 * checkpoint, snapshot, PostgreSQL, the operator's connections. */
+	SETTINGS_OWN_FILES = 64,
+	/* ... and of each worker beside its listening sockets: its loop */
+	SETTINGS_WORKER_FILES = 8,
 	/* room below PATH_MAX for the names of files in a folder */
 	SETTINGS_PATH_MAX = 1000,
 	/* sun_path of a unix socket, with its end */
@@ -332,6 +338,26 @@ settings_load(const char *path, struct settings *settings, struct err *err)
 	if (rc != RC_OK)
 		settings_free(settings);
 	return rc;
+}
+
+unsigned
+settings_workers(const struct settings *settings)
+{
+	return settings->workers > 0 ? (unsigned)settings->workers
+				     : (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+bool
+settings_fit_descriptors(struct settings *settings, uint64_t descriptors)
+{
+	uint64_t own = SETTINGS_OWN_FILES +
+		       settings_workers(settings) * (SETTINGS_WORKER_FILES + settings->n_listeners);
+	uint64_t room = descriptors > own ? descriptors - own : 1;
+
+	if ((uint64_t)settings->connections_max <= room)
+		return false;
+	settings->connections_max = (int64_t)room;
+	return true;
 }
 
 void

@@ -245,6 +245,25 @@ levels_and_targets_are_those_of_the_log(void **state)
 }
 
 static void
+connections_leave_the_daemon_its_own_files(void **state)
+{
+	struct settings settings = {.connections_max = 16000, .workers = 4, .n_listeners = 2};
+
+	(void)state;
+	assert_int_equal(settings_workers(&settings), 4);
+	assert_false(settings_fit_descriptors(&settings, UINT64_MAX));
+	assert_false(settings_fit_descriptors(&settings, 16000 + 64 + 4 * (8 + 2)));
+	assert_int_equal(settings.connections_max, 16000);
+	assert_true(settings_fit_descriptors(&settings, 1024));
+	assert_int_equal(settings.connections_max, 1024 - 64 - 4 * (8 + 2));
+	/* it then fails for want of files, and not for want of a number */
+	assert_true(settings_fit_descriptors(&settings, 10));
+	assert_int_equal(settings.connections_max, 1);
+	settings.workers = 0;
+	assert_true(settings_workers(&settings) > 0);
+}
+
+static void
 a_missing_file_is_named(void **state)
 {
 	struct settings settings;
@@ -267,6 +286,7 @@ main(void)
 		cmocka_unit_test(listeners_do_not_share_a_port),
 		cmocka_unit_test(addresses_are_addresses),
 		cmocka_unit_test(levels_and_targets_are_those_of_the_log),
+		cmocka_unit_test(connections_leave_the_daemon_its_own_files),
 		cmocka_unit_test(a_missing_file_is_named),
 	};
 
