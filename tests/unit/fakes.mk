@@ -17,3 +17,4 @@ FAKES_base/test_fs_fake := $(FAKE_FS)
 FAKES_fleet/test_roster := clock loop
 FAKES_fleet/test_sessions := clock loop
 FAKES_fleet/test_handover := clock loop
+FAKES_fleet/test_holes := clock loop

@@ -5,7 +5,7 @@
  * register, the end.  In none of it is a record lost, doubled, or acknowledged
  * before it is durable.
  */
-#include "rig.h"
+#include "device.h"
 
 /* ---- From one session to the next ------------------------------------------------- */
 
