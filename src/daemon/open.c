@@ -92,6 +92,16 @@ gatehoused_open_journal(struct gatehoused *daemon, struct err *err)
 	return rc;
 }
 
+/* What is in the folder is a short cut, and may be missing; a folder that can't be
+ * used would be found out one checkpoint after the other, by nobody. */
+static enum rc
+gatehoused_check_state(const struct settings *settings, struct err *err)
+{
+	if (access(settings->state_dir, R_OK | W_OK | X_OK) != 0)
+		return err_sys(err, "could not use folder \"%s\"", settings->state_dir);
+	return RC_OK;
+}
+
 static enum rc
 gatehoused_open_follower(struct gatehoused *daemon, struct err *err)
 {
@@ -243,6 +253,8 @@ gatehoused_open(struct gatehoused *daemon, struct err *err)
 	daemon->start_us = clock_wall_us();
 	daemon->start_ms = clock_mono_ms();
 	daemon->n_workers = settings_workers(&daemon->settings);
+	if (rc == RC_OK)
+		rc = gatehoused_check_state(&daemon->settings, err);
 	if (rc == RC_OK)
 		rc = gatehoused_open_journal(daemon, err);
 	if (rc == RC_OK)

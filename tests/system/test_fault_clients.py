@@ -148,6 +148,8 @@ def test_a_good_row_beside_bad_ones_is_stored_within_2_s(world):
 def herd(make_world, controllers):
     """The daemon is restarted while all of them have records waiting, and alarms happen."""
     world = make_world(controllers=controllers)
+    # three consoles, and some to spare: nobody may count twice
+    world.configure({"node.connections_max": controllers + 50})
     world.start()
     first = world.sim_to_end("--rate", 0, "--backlog", 1, "--settle", 300, "--handshakes", 1000,
                              timeout=600)
