@@ -11,10 +11,10 @@
  *	and no death looks like a loss or like damage, also to one who remembers what
  *	came back.
  *
- * Protection tested: the chain of crcs, and the order of sync, header and name.
- * Seen to fail, within a few hundred seeds each, with the sync before a group's
- * return left out, with the chain begun anew at each entry, and with the tail not
- * written again by recovery.
+ * Protection tested: the order of write, sync, header and name, and recovery that
+ * writes the tail again.  Seen to fail with the sync before a group's return left out
+ * (at seed 2), with a segment named before its header is written (at 1), and with the
+ * tail not written again (at 32).
  *
  * JOURNAL_SEEDS=n runs n seeds (default 20000; a tenth of that under AddressSanitizer)
  * from JOURNAL_FIRST on, JOURNAL_SEED=s only that one.  A failing seed prints itself

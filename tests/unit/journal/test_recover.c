@@ -4,7 +4,8 @@
  * and a clear refusal of what no crash can have left behind.
  *
  * Protections tested: the crc of header and entry, the chain from entry to entry, and
- * what recover_headers() checks.  Seen to fail with each of them switched off.
+ * what recover_headers() checks.  Seen to fail with each of them switched off; without
+ * the chain it is test_stale_entries_are_not_taken that notices.
  */
 #include "fixture.h"
 
