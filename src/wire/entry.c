@@ -380,6 +380,8 @@ alarm_change_decode(const uint8_t *body, size_t len, struct alarm_change *change
 		return RC_INVALID;
 
 	/* terminated: the struct was zeroed, and has room for one byte more */
+	if (memchr(body + ALARM_CHANGE_FIXED_BYTES, '\0', raw_code_len) != NULL)
+		return err_invalid(err, "alarm has a raw code with NUL in it");
 	memcpy(change->raw_code, body + ALARM_CHANGE_FIXED_BYTES, raw_code_len);
 	return RC_OK;
 }

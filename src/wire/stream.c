@@ -39,6 +39,16 @@ stream_end_name(enum stream_end end)
 
 /* ---- Ends ---------------------------------------------------------------- */
 
+/* Card numbers pass through: what was read leaves no trace where it stood.  What
+ * OpenSSL had of it, OpenSSL wipes (SSL_OP_CLEANSE_PLAINTEXT). */
+static void
+stream_wipe_kept(struct stream *stream)
+{
+	if (buf_len(&stream->kept) > 0)
+		OPENSSL_cleanse(buf_front(&stream->kept), buf_len(&stream->kept));
+	buf_clear(&stream->kept);
+}
+
 void
 stream_free(struct stream *stream)
 {
@@ -46,6 +56,7 @@ stream_free(struct stream *stream)
 	if (stream->fd >= 0)
 		(void)close(stream->fd);
 	tls_unref(&stream->tls);
+	stream_wipe_kept(stream);
 	buf_fini(&stream->kept);
 	buf_fini(&stream->out);
 	stream->magic = 0;
@@ -180,7 +191,7 @@ stream_fill(struct stream *stream, bool *more, int *error)
 	must(have <= limit);
 	if (have > 0)
 		memcpy(set->scratch, buf_front(&stream->kept), have);
-	buf_clear(&stream->kept);
+	stream_wipe_kept(stream);
 	*more = true;
 	*error = SSL_ERROR_NONE;
 	while (have < limit && *more) {
@@ -231,8 +242,10 @@ stream_read(struct stream *stream)
 	int error;
 	size_t have = stream_fill(stream, &more, &error);
 	int sys = errno;
+	bool alive = stream_offer(stream, have);
 
-	if (!stream_offer(stream, have))
+	OPENSSL_cleanse(stream->set->scratch, have);
+	if (!alive)
 		return;
 	/* the owner's hook came in between */
 	errno = sys;

@@ -55,10 +55,8 @@ take_alarm(const uint8_t *body, size_t len, uint8_t *again, struct err *err)
 	if (rc != RC_OK)
 		return rc;
 	must(memchr(change.raw_code, '\0', sizeof(change.raw_code)) != NULL);
-	/* the struct's raw code is terminated: one with a NUL in it is cut there */
-	must(alarm_change_encoded_len(&change) <= len);
-	if (alarm_change_encoded_len(&change) == len)
-		check_same(again, alarm_change_encode(&change, again), body, len);
+	must(alarm_change_encoded_len(&change) == len);
+	check_same(again, alarm_change_encode(&change, again), body, len);
 	return RC_OK;
 }
 

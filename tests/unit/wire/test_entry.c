@@ -386,6 +386,21 @@ alarm_change_raw_code_at_its_limits(void **state)
 }
 
 static void
+alarm_change_with_nul_in_its_raw_code_is_refused(void **state)
+{
+	struct alarm_change in = sample_alarm();
+	uint8_t body[ENTRY_BODY_MAX];
+	size_t len;
+
+	(void)state;
+	(void)snprintf(in.raw_code, sizeof(in.raw_code), "AB");
+	len = alarm_change_encoded_len(&in);
+	alarm_change_encode(&in, body);
+	body[len - 1] = '\0';
+	assert_refused(decode_as_alarm, body, len);
+}
+
+static void
 alarm_change_beyond_its_tables_is_refused(void **state)
 {
 	static const struct {
@@ -426,6 +441,7 @@ main(void)
 		cmocka_unit_test(quarantine_at_its_limits),
 		cmocka_unit_test(alarm_change_round_trip),
 		cmocka_unit_test(alarm_change_raw_code_at_its_limits),
+		cmocka_unit_test(alarm_change_with_nul_in_its_raw_code_is_refused),
 		cmocka_unit_test(alarm_change_beyond_its_tables_is_refused),
 	};
 
