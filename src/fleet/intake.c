@@ -241,11 +241,6 @@ intake_note_held(struct session *session, uint64_t seq)
 {
 	if (session->held_from == 0 || seq < session->held_from)
 		session->held_from = seq;
-	/* it has what it may have been asked for: it is we who can't take it */
-	if (seq == session->sequence.last_seq + 1) {
-		session->sequence.asked_from = 0;
-		session->hole_seen = 0;
-	}
 }
 
 static enum intake

@@ -16,5 +16,6 @@ FAKES_base/test_fs_fake := $(FAKE_FS)
 # a clock and timers that the test moves
 FAKES_fleet/test_roster := clock loop
 FAKES_fleet/test_sessions := clock loop
+FAKES_fleet/test_short := clock loop
 FAKES_fleet/test_handover := clock loop
 FAKES_fleet/test_holes := clock loop
