@@ -7,6 +7,9 @@
 #   tests/pg.sh start DIR    make it where it is missing, start it, print its conninfo
 #   tests/pg.sh stop DIR     stop it in order; what it holds stays for the next start
 #   tests/pg.sh kill DIR     stop it at once, without a checkpoint: it recovers at start
+#   tests/pg.sh standby DIR FROM    make it a copy of the one in FROM, which runs, and
+#                            let it follow by streaming replication; print its conninfo
+#   tests/pg.sh promote DIR  the standby follows no longer, and takes writes
 #
 # Its only role, gatehouse, is its superuser, and owns the empty database
 # gatehouse.  PostgreSQL refuses root; then user postgres runs it, who must be
@@ -55,6 +58,20 @@ make_cluster()
 	touch "$dir/made"
 }
 
+# What was in the folder before is gone: also a primary that failed can follow anew.
+make_standby()
+{
+	stop_cluster immediate
+	rm -rf "$data"
+	unprivileged "$bin/pg_basebackup" --pgdata="$data" --host="$1" --username=gatehouse \
+		--write-recovery-conf --checkpoint=fast --no-sync >"$dir/basebackup.log" 2>&1 ||
+		fail "could not copy the cluster: see $dir/basebackup.log"
+	# the last line of a name counts
+	echo "unix_socket_directories = '$dir'" >>"$data/postgresql.conf"
+	touch "$dir/made"
+	start_cluster
+}
+
 # Standard output goes elsewhere, or whoever reads our conninfo from a pipe would
 # wait for the end of a server that holds it open.
 start_cluster()
@@ -71,11 +88,12 @@ running()
 
 stop_cluster()
 {
-	running || return 0
+	[ -d "$data" ] && running || return 0
 	unprivileged "$bin/pg_ctl" stop --wait --silent --pgdata="$data" --mode="$1"
 }
 
-[ $# -eq 2 ] || fail "expected start, stop or kill, and a folder"
+[ $# -eq 2 ] || [ "$1 $#" = "standby 3" ] ||
+	fail "expected start, stop, kill or promote and a folder, or standby and two"
 mkdir -p "$2"
 dir=$(cd "$2" && pwd)
 data=$dir/data
@@ -86,18 +104,32 @@ for bin in "${PG_BINDIR:-}" /usr/lib/postgresql/15/bin; do
 done
 [ -x "$bin/initdb" ] || fail "PostgreSQL 15 is not installed"
 
-case $1 in
-start)
+# The folder belongs to who runs the cluster.
+own_folder()
+{
 	if [ "$(id -u)" -eq 0 ]; then
 		chown postgres: "$dir"
 	fi
 	unprivileged test -w "$dir" || fail "the cluster's user can't reach \"$dir\""
+}
+
+case $1 in
+start)
+	own_folder
 	if [ ! -e "$dir/made" ]; then
 		make_cluster
 	elif ! running; then
 		start_cluster
 	fi
 	echo "host=$dir user=gatehouse dbname=gatehouse"
+	;;
+standby)
+	own_folder
+	make_standby "$(cd "$3" && pwd)"
+	echo "host=$dir user=gatehouse dbname=gatehouse"
+	;;
+promote)
+	unprivileged "$bin/pg_ctl" promote --wait --silent --timeout=60 --pgdata="$data" >/dev/null
 	;;
 stop)
 	stop_cluster fast
@@ -106,6 +138,6 @@ kill)
 	stop_cluster immediate
 	;;
 *)
-	fail "unknown word \"$1\", expected start, stop or kill"
+	fail "unknown word \"$1\", expected start, stop, kill, standby or promote"
 	;;
 esac

@@ -74,11 +74,15 @@ def free_port():
 class Postgres:
     """A cluster of our own in `folder`, through tests/pg.sh."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, primary=None):
+        """Of its own, or a standby of the `primary`, which runs."""
         self.folder = folder
         self._names = itertools.count(1)
         self.conninfo = ""
-        self.start()
+        if primary is None:
+            self.start()
+        else:
+            self.follow(primary)
 
     def start(self):
         self.conninfo = self._pg_sh("start").stdout.strip().splitlines()[-1]
@@ -89,11 +93,26 @@ class Postgres:
     def kill(self):
         self._pg_sh("kill")
 
-    def _pg_sh(self, verb):
+    def follow(self, primary):
+        """Whatever it was before, it is the primary's standby now."""
+        said = self._pg_sh("standby", primary.folder).stdout
+        self.conninfo = said.strip().splitlines()[-1]
+
+    def promote(self):
+        self._pg_sh("promote")
+
+    def pids(self):
+        """Of all its processes, the postmaster first."""
+        postmaster = (pathlib.Path(self.folder) / "data/postmaster.pid").read_text().split()[0]
+        children = run("ps", "-o", "pid=", "--ppid", postmaster, check=False).stdout.split()
+        return [int(postmaster), *map(int, children)]
+
+    def _pg_sh(self, verb, *more):
         # Its output goes to a file: the server it starts would keep a pipe open.
         with tempfile.TemporaryFile("w+") as out:
-            code = subprocess.run([TOP / "tests/pg.sh", verb, self.folder], stdout=out,
-                                  stderr=out, stdin=subprocess.DEVNULL, timeout=120).returncode
+            code = subprocess.run([TOP / "tests/pg.sh", verb, self.folder, *more],
+                                  stdout=out, stderr=out, stdin=subprocess.DEVNULL,
+                                  timeout=120).returncode
             out.seek(0)
             said = out.read()
         if code != 0:

@@ -58,8 +58,8 @@ def make_world(postgres):
     """Makes worlds with an estate of some size, not started; ends them with the module."""
     worlds = []
 
-    def make(controllers=6, prefix=(), **estate):
-        world = World(make_folder(), BUILD, postgres.create_database(), prefix)
+    def make(controllers=6, prefix=(), conninfo=None, **estate):
+        world = World(make_folder(), BUILD, conninfo or postgres.create_database(), prefix)
         worlds.append(world)
         world.estate = Estate(controllers, **estate)
         world.initialise()
