@@ -6,9 +6,9 @@
 #   tests/torture.sh [SEEDS]     default: 200000
 #
 # Power cuts of the simulated disk by the seed, as many slices at a time as there
-# are cores; then the daemon killed at each pair of two crash points in a row.  A
-# failing seed prints itself and the command that replays it.  Exit 0 only when
-# nothing failed.
+# are cores; then the daemon killed at each pair of two crash points in a row; then
+# the system tests that are marked torture.  A failing seed prints itself and the
+# command that replays it.  Exit 0 only when nothing failed.
 
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
@@ -61,9 +61,17 @@ run_pairs()
 		tests/system/test_crash_points.py </dev/null || failed=$((failed + 1))
 }
 
+# The long forms of the system tests.
+run_system()
+{
+	/usr/bin/python3 -B -m pytest -c tests/pytest.ini -v -m torture \
+		tests/system </dev/null || failed=$((failed + 1))
+}
+
 mkdir -p "$logs"
 tests/setup.sh build test || exit 1
 make -j"$(nproc)" BUILD="$BUILD" all crash "$power" || exit 1
 run_seeds
 run_pairs
+run_system
 [ "$failed" -eq 0 ]
