@@ -144,7 +144,8 @@ def main():
     parser.add_argument("--build", default="build")
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args()
-    signal.signal(signal.SIGTERM, interrupted)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupted)
     say = Progress()
     postgres = world = None
     kept = False
