@@ -3,8 +3,9 @@
 
 Protection tested: the order of the steps of a roll, of an unlink, of a checkpoint, of
 a replaced file and of a commit, and recovery from the middle of each.  Seen to fail
-with groups returned before their sync, with the checkpoint's hold moved before it is
-saved, and with the cursor committed apart from the rows.
+with groups returned before they are written, with a segment named before its header is
+written, and with the cursor committed apart from the rows.  (A process that dies takes
+nothing out of the kernel's cache: syncs are the business of unit/journal/test_power.)
 
 Every crash point alone, and a sample of pairs in a row; with GATEHOUSE_ALL_PAIRS=1
 (make torture) each pair.  GATEHOUSE_PAIRS_SEED=n draws the sample that a failed run
@@ -25,7 +26,7 @@ BUILD = TOP / os.environ.get("BUILD", "build")
 CRASHING = pathlib.Path(BUILD / "crash/gatehoused")
 ALL_PAIRS = bool(os.environ.get("GATEHOUSE_ALL_PAIRS"))
 SAMPLE = 10
-AT_A_TIME = 20  # pairs in one test, each of which has a deadline of its own
+AT_A_TIME = 20  # pairs in one test, which has a deadline
 # The small segment, the short times and the rate bring it to every point within seconds.
 QUICK = {
     "journal.segment_mb": 1,
