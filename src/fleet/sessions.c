@@ -2,8 +2,9 @@
 /*
  * One worker's sessions: who there is, and what the roster and the register say.
  *
- * A session's id is its slot with the slot's generation above it, so that an
- * answer for a session that is gone meets nobody.
+ * A session's id is its slot, with the worker and the slot's generation above it:
+ * an answer for a session that is gone meets nobody, and no two have one name in
+ * the log.
  *
  * Invariant: a controller is released to the roster only when everything that its
  * session appended was posted to the journal.  So whatever the next session posts,
@@ -23,10 +24,16 @@ enum { SESSIONS_SWEEP_MS = 500, SESSIONS_ARENA_BYTES = 256 * 1024 };
 
 /* ---- Slots --------------------------------------------------------------- */
 
+static uint32_t
+session_slot(uint64_t id)
+{
+	return (uint32_t)id & (SESSION_SLOTS_MAX - 1);
+}
+
 struct session *
 sessions_find(struct sessions *all, uint64_t id)
 {
-	uint32_t slot = (uint32_t)id;
+	uint32_t slot = session_slot(id);
 
 	if (slot >= all->n_slots || all->slot_generations[slot] != id >> 32)
 		return NULL;
@@ -59,7 +66,9 @@ sessions_add(struct sessions *all, struct session *session)
 		sessions_grow(all);
 	slot = all->free_slots[--all->n_free_slots];
 	all->slots[slot] = session;
-	session->id = (uint64_t)++all->slot_generations[slot] << 32 | slot;
+	must(slot < SESSION_SLOTS_MAX);
+	session->id = (uint64_t)++all->slot_generations[slot] << 32 |
+		      (uint64_t)all->conf.worker << SESSION_SLOT_BITS | slot;
 	TAILQ_INSERT_TAIL(&all->all, session, in_all);
 	counter_set(&all->counters.open, counter_get(&all->counters.open) + 1);
 }
@@ -68,7 +77,7 @@ void
 sessions_remove(struct session *session)
 {
 	struct sessions *all = session->all;
-	uint32_t slot = (uint32_t)session->id;
+	uint32_t slot = session_slot(session->id);
 
 	if (session->waits_for_group) {
 		TAILQ_REMOVE(&all->waiting, session, in_waiting);

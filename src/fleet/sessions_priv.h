@@ -12,7 +12,11 @@
 #include "fleet/sessions.h"
 #include "wire/arena.h"
 
-enum { SESSION_MAGIC = 0x53657373 };
+enum {
+	SESSION_MAGIC = 0x53657373,
+	SESSION_SLOT_BITS = 24,
+	SESSION_SLOTS_MAX = 1 << SESSION_SLOT_BITS
+};
 
 enum session_state {
 	SESSION_HELLO,     /* waits for hello */
@@ -27,7 +31,7 @@ struct session {
 	enum session_state state;
 	struct sessions *all;
 	struct stream *stream;
-	uint64_t id;                         /* slot, and generation of the slot above it */
+	uint64_t id; /* slot; above it the worker, and the slot's generation */
 	const struct controller *controller; /* of the register that `all` holds */
 	uint32_t controller_id;
 	char name[TLS_NAME_MAX + 1];

@@ -13,7 +13,7 @@ set -euo pipefail
 
 folder=${1:?usage: by_hand.sh FOLDER}
 proto=$(dirname "$0")/../../proto
-server=$(python3 -c 'import json, sys; c = json.load(open(sys.argv[1]))
+server=$(/usr/bin/python3 -c 'import json, sys; c = json.load(open(sys.argv[1]))
 print("{host}:{port}".format(**c))' "$folder/client.json")
 
 work=$(mktemp -d)
