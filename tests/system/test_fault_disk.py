@@ -3,15 +3,15 @@
 
 Guarded here, and each seen to fail with its protection taken away:
 - a sync that failed is the end, before any ack (src/journal/append.c): with the
-  error of fs_datasync() ignored, records are lost that the disk had dropped, and
-  the file is synced again
+  groups given back before the end, what the disk dropped was acknowledged, and the
+  journal is found to have lost it; with the error ignored, there is no end
 - the reserve (src/journal/keeper.c, src/fleet/intake.c): with intake_must_hold()
   always false, no alarm comes through a full disk
 - Resend when there is space again (src/fleet/session.c): without it, what was held
   is not sent again
 - a write for which there is no space is repeated, and one that was short is
   continued (src/journal/append.c, src/base/fs.c): with either taken for done, the
-  follower finds bytes that are no entry
+  follower finds bytes that are no entry, and the daemon ends
 
 The short form is in `make check`; `make torture` runs the long one.
 """

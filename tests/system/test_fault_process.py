@@ -19,8 +19,8 @@ from harness.world import wait_until
 
 ROUNDS, ROUNDS_OF_TORTURE = 20, 200
 RATE = 5000
+MILLION = 1000000
 READY_S = 2  # with a million records in the journal
-LOADED = 4   # so much slower may a machine be that runs other things, too
 
 
 def taken(world):
@@ -57,9 +57,9 @@ def test_nothing_is_lost_by_kill_9_under_load_torture(make_world):
     kill_rounds(world, ROUNDS_OF_TORTURE)
 
 
-def ready_ms(world):
-    """What the daemon says that its last start took."""
-    return int(re.findall(r"ready .*took_ms=(\d+)", world.daemon.log.read_text())[-1])
+def said_last(world, what):
+    """The number that the daemon's log gave last for this."""
+    return int(re.findall(what + r"=(\d+)", world.daemon.log.read_text())[-1])
 
 
 def start_with_a_million(make_world):
@@ -67,19 +67,15 @@ def start_with_a_million(make_world):
     world = make_world(controllers=200)
     world.configure({"desk.checkpoint_s": 3600})
     world.start()
-    world.sim_to_end("--backlog", 5000)
+    world.sim_to_end("--backlog", MILLION // 200)
     world.kill()
     (world.home / "state" / "checkpoint").unlink(missing_ok=True)
     world.start(wait_for_store=False)
     world.assert_ledger_holds()
-    assert world.status()["positions"]["first"] == 0
-    return ready_ms(world)
+    assert said_last(world, "replayed entries") >= MILLION
+    return said_last(world, "ready .*took_ms")
 
 
 def test_is_ready_soon_with_a_million_records_in_the_journal(make_world):
-    assert start_with_a_million(make_world) < READY_S * LOADED * 1000
-
-
-@pytest.mark.torture
-def test_is_ready_within_two_seconds_with_a_million_records_in_the_journal(make_world):
+    # it takes a tenth of that: the bound holds on a machine that does other things, too
     assert start_with_a_million(make_world) < READY_S * 1000
