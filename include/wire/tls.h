@@ -27,6 +27,11 @@ struct tls_files {
 
 struct tls;
 
+/* From here on an allocation that fails within OpenSSL ends the process, as one of ours
+ * does.  First thing of a program that must not live on without being able to serve:
+ * before OpenSSL has allocated anything. */
+void tls_fail_without_memory(void);
+
 /* RC_INVALID: a file can't be read, parsed, or doesn't fit the others; err names it. */
 enum rc tls_server_new(struct tls **tls, const struct tls_files *files, struct err *err) MUST_CHECK;
 /* The server's name is not checked against an address, its chain is: a fleet

@@ -15,6 +15,7 @@
 #include "base/crash_point.h"
 #include "base/log.h"
 #include "daemon/gatehoused.h"
+#include "wire/tls.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -184,5 +185,6 @@ main(int argc, char **argv)
 	}
 	daemon.accept_journal_loss = arguments.accept_journal_loss;
 	forbid_core_dumps();
+	tls_fail_without_memory();
 	return arguments.test ? test_configuration(&daemon, arguments.config) : serve(&daemon);
 }

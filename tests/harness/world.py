@@ -228,10 +228,14 @@ class World:
 
     def start(self, wait_for_store=True, prefix=()):
         """`prefix`: a program that runs the daemon as its child, such as strace."""
-        self.daemon = self._spawn("gatehoused", "-c", self.config, prefix=prefix)
+        self.launch(prefix)
         wait_until("the daemon answers", self._answers)
         if wait_for_store:
             self.wait_status("the store runs", lambda s: s["store"]["state"] == "running")
+
+    def launch(self, prefix=()):
+        """Begins a start, and waits for nothing."""
+        self.daemon = self._spawn("gatehoused", "-c", self.config, prefix=prefix)
 
     def stop(self):
         """By SIGTERM; returns the exit code."""

@@ -2,8 +2,8 @@
 """Wall clocks that step, on either side, while records and alarms flow.
 
 The daemon's waiting is by the monotonic clock: a step moves no timer, ends no
-lease, and holds up no batch.  Which protection each test guards, and how it was
-seen to fail without it:
+lease, and holds up no batch.  What is guarded: that clock_mono_ms() and not the
+wall clock is behind leases, timers and batches.
 """
 
 import datetime

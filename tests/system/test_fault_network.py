@@ -2,8 +2,9 @@
 """Connections that are half open: the network between swallows packets and tells nobody.
 
 The daemon lives in a network namespace with two addresses, one of which is cut
-off with nftables.  Which protection each test guards, and how it was seen to fail
-without it:
+off with nftables.  Seen to fail: half open, with sessions that are never closed for
+their silence (src/fleet/session.c); the race, with a lease that runs on when the
+next session is let in (src/fleet/roster.c).
 """
 
 import dataclasses
