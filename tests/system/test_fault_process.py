@@ -63,7 +63,7 @@ def said_last(world, what):
 
 
 def start_with_a_million(make_world):
-    """Without any checkpoint, and PostgreSQL without any of it: the most there is to read."""
+    """Killed, and without a checkpoint: the whole journal has to be read."""
     world = make_world(controllers=200)
     world.configure({"desk.checkpoint_s": 3600})
     world.start()
