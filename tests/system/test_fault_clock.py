@@ -3,7 +3,7 @@
 
 The daemon's waiting is by the monotonic clock: a step moves no timer, ends no
 lease, and holds up no batch.  What is guarded: that clock_mono_ms() and not the
-wall clock is behind leases, timers and batches.
+wall clock is behind leases, timers and batches.  Seen to fail with the wall clock there.
 """
 
 import datetime
