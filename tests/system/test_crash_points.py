@@ -118,8 +118,11 @@ def test_comes_back_from(mortal, point):
     mortal.live()
 
 
-@pytest.mark.parametrize("some", slices(pairs()),
-                         ids=lambda some: f"seed-{SEED}-{some[0][0]}+{some[0][1]}")
+def slice_name(some):
+    return f"seed-{SEED}-{some[0][0]}+{some[0][1]}"
+
+
+@pytest.mark.parametrize("some", slices(pairs()), ids=map(slice_name, slices(pairs())))
 def test_comes_back_from_two_in_a_row(mortal, some):
     for pair in some:
         print(f"GATEHOUSE_PAIRS_SEED={SEED}: {pair[0]}, then {pair[1]}")
