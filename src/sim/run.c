@@ -270,14 +270,27 @@ run_drain(struct run *run, uint64_t now_ns)
 		run_set_phase(run, SIM_OVER, 0, now_ns);
 }
 
-/* Acked is not yet seen: alarms get a moment more, in case a console may see them. */
+static bool
+run_consoles_are_there(const struct sim *sim)
+{
+	for (size_t i = 0; i < sim->dispatchers.n; i++) {
+		enum peer_state state = sim->consoles[i].peer.state;
+
+		if (state != PEER_READY && state != PEER_STOPPED)
+			return false;
+	}
+	return true;
+}
+
+/* Acked is not yet seen: alarms get a moment more, in case a console may see them.
+ * The moment begins when the consoles are there, who may still be on their way back. */
 static void
 run_look_draining(struct run *run, bool late, uint64_t now_ns)
 {
 	struct sim *sim = &run->sim;
 	bool seen = sim->dispatchers.n == 0 || sim->alarms.seen == sim->alarms.sent;
 
-	if (!sim->drained && run_all_acked(sim)) {
+	if (!sim->drained && run_all_acked(sim) && (late || run_consoles_are_there(sim))) {
 		sim->drained = true;
 		sim->phase_end_ns = now_ns + seconds_ns(RUN_ALARM_PATIENCE_S);
 	} else if (late) {
