@@ -13,6 +13,7 @@
  */
 #include "base/conf.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,6 +88,14 @@ yaml_what(const yaml_event_t *event)
 	return "nothing";
 }
 
+/* Not a mistake in the file: whoever asks may try again. */
+static enum rc
+conf_no_memory(const char *path, struct err *err)
+{
+	errno = ENOMEM;
+	return err_sys(err, "could not read \"%s\"", path);
+}
+
 /* libyaml marks a problem in the file by place, one in its encoding by offset only. */
 static enum rc
 reader_yaml_failed(struct reader *r)
@@ -95,7 +104,7 @@ reader_yaml_failed(struct reader *r)
 	size_t line = parser->problem_mark.line + 1;
 
 	if (parser->error == YAML_MEMORY_ERROR)
-		return err_fail(r->err, "could not read \"%s\": out of memory", r->path);
+		return conf_no_memory(r->path, r->err);
 	if (parser->error == YAML_READER_ERROR)
 		line = parser->mark.line + 1;
 	return reader_mistake(r, line, "not YAML: %s",
@@ -530,7 +539,7 @@ conf_parse(const struct conf_schema *schema, const char *path, const void *text,
 		return err_invalid(err, "%.160s:1: the file has %zu bytes, expected at most %d",
 				   path, n, CONF_FILE_MAX_BYTES);
 	if (!yaml_parser_initialize(&r.parser))
-		return err_fail(err, "could not read \"%s\": out of memory", path);
+		return conf_no_memory(path, err);
 	yaml_parser_set_input_string(&r.parser, text, n);
 	/* one more each: the table may have none of a sort */
 	r.key_lines = xcalloc(schema->n_keys + 1, sizeof(size_t));

@@ -174,14 +174,16 @@ main(int argc, char **argv)
 	struct err err;
 
 	argp_err_exit_status = EXIT_USAGE;
-	(void)argp_parse(&argp, argc, argv, 0, NULL, &arguments);
+	if (argp_parse(&argp, argc, argv, 0, NULL, &arguments) != 0)
+		fatal("out of memory for the command line");
 	if (arguments.reference) {
 		settings_write_reference(stdout);
 		return 0;
 	}
 	if (settings_load(arguments.config, &daemon.settings, &err) != RC_OK) {
 		(void)fprintf(stderr, "gatehoused: %s\n", err.msg);
-		return EXIT_USAGE;
+		/* systemd tries again after a failure, not after a mistake */
+		return err.sys == ENOMEM ? EXIT_FAILURE : EXIT_USAGE;
 	}
 	daemon.accept_journal_loss = arguments.accept_journal_loss;
 	forbid_core_dumps();
