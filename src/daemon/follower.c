@@ -86,11 +86,21 @@ follower_apply_record(struct follower *follower, const struct journal_entry *ent
 }
 
 static void
-follower_apply(struct follower *follower, const struct journal_entry *entry)
+follower_apply_quarantine(struct follower *follower, const struct journal_entry *entry)
 {
 	struct quarantine q;
 	struct err err;
 
+	if (quarantine_decode(entry->body, entry->len, &q, &err) == RC_OK)
+		positions_apply_quarantine(follower->positions, &q);
+	else
+		log_error("follower", "entry at %lu is not a rejected record: %s",
+			  (unsigned long)entry->position, err.msg);
+}
+
+static void
+follower_apply(struct follower *follower, const struct journal_entry *entry)
+{
 	switch (entry->type) {
 	case ENTRY_RECORD:
 		follower_apply_record(follower, entry, false);
@@ -99,8 +109,7 @@ follower_apply(struct follower *follower, const struct journal_entry *entry)
 		follower_apply_record(follower, entry, true);
 		break;
 	case ENTRY_QUARANTINE:
-		if (quarantine_decode(entry->body, entry->len, &q, &err) == RC_OK)
-			positions_apply_quarantine(follower->positions, &q);
+		follower_apply_quarantine(follower, entry);
 		break;
 	default:
 		break; /* our own changes, and what later versions write */
