@@ -28,6 +28,10 @@ endif
 PKGS      := libevent_core openssl libpq libprotobuf-c yaml-0.1 jansson libisal libsystemd
 PKG_FLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcsv
+# what gatehousectl alone needs: door labels
+PKGS_ctl      := libqrencode pangocairo cairo-pdf cairo-svg
+PKG_FLAGS_ctl := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS_ctl) 2>/dev/null))
+PKG_LIBS_ctl  := $(shell pkg-config --libs $(PKGS_ctl) 2>/dev/null)
 
 CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -isystem $(BUILD)/gen $(PKG_FLAGS) $(CPPFLAGS)
 CFLAGS_ALL   := -std=c11 $(OPT) $(WARN) $(WERROR) $(HARDEN) -pthread $(CFLAGS)
@@ -48,6 +52,8 @@ ROOMS_gatehousectl  := ctl store register journal wire base
 ROOMS_gatehouse-sim := sim wire base
 # gatehousectl reads the daemon's configuration file
 EXTRA_gatehousectl  := $(BUILD)/src/daemon/settings.o
+LIBS_gatehousectl   := $(PKG_LIBS_ctl)
+$(BUILD)/src/ctl/label.o: CPPFLAGS_ALL += $(PKG_FLAGS_ctl)
 
 sources = $(wildcard src/$(1)/*.c)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))
@@ -108,7 +114,7 @@ $(BUILD)/$(1): $$(ROOMS_$(1):%=$(BUILD)/lib%.a) $$(EXTRA_$(1))
 	$$(call say,LINK,$(1))
 	$(Q)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$(if $$(filter-out sim,$$(firstword $$(ROOMS_$(1)))),) \
 	  -Wl,--whole-archive $(BUILD)/lib$$(firstword $$(ROOMS_$(1))).a -Wl,--no-whole-archive \
-	  $$(EXTRA_$(1)) $$(patsubst %,$(BUILD)/lib%.a,$$(wordlist 2,99,$$(ROOMS_$(1)))) $$(PKG_LIBS)
+	  $$(EXTRA_$(1)) $$(patsubst %,$(BUILD)/lib%.a,$$(wordlist 2,99,$$(ROOMS_$(1)))) $$(PKG_LIBS) $$(LIBS_$(1))
 endef
 $(foreach p,$(PROGRAMS),$(eval $(call program,$(p))))
 
@@ -121,6 +127,7 @@ room_of   = $(word 1,$(subst /, ,$(1)))
 CHAIN_sim := $(ROOMS_gatehouse-sim)
 CHAIN_ctl := $(ROOMS_gatehousectl)
 EXTRA_ctl := $(EXTRA_gatehousectl)
+LIBS_ctl  := $(LIBS_gatehousectl)
 above     = $(if $(filter $(1),$(firstword $(2))),$(1) $(3),$(call above,$(1),$(wordlist 2,99,$(2)),$(firstword $(2)) $(3)))
 chain     = $(or $(CHAIN_$(1)),$(call above,$(1),$(ROOMS),))
 
@@ -133,7 +140,7 @@ $(BUILD)/unit/$(1): $(BUILD)/tests/unit/$(1).o $$(patsubst %,$(BUILD)/tests/fake
     $$(patsubst %,$(BUILD)/lib%.a,$(call chain,$(call room_of,$(1))))
 	$$(call say,LINK,unit/$(1))
 	@mkdir -p $$(@D)
-	$(Q)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(PKG_LIBS) -lcmocka
+	$(Q)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(PKG_LIBS) $$(LIBS_$(call room_of,$(1))) -lcmocka
 endef
 $(foreach t,$(patsubst tests/unit/%.c,%,$(UNIT_SRC)),$(eval $(call unit_test,$(t))))
 

@@ -18,11 +18,13 @@ packages_of()
 	build)
 		echo gcc libc6-dev make pkg-config libevent-dev libssl-dev libpq-dev \
 			libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libyaml-dev \
-			libjansson-dev uthash-dev libcsv-dev libisal-dev libsystemd-dev
+			libjansson-dev uthash-dev libcsv-dev libisal-dev libsystemd-dev \
+			libqrencode-dev libpango1.0-dev fonts-dejavu-core
 		;;
 	test)
 		echo postgresql-15 postgresql-client-15 libcmocka-dev python3 python3-protobuf \
-			python3-pytest openssl procps strace faketime iproute2 nftables
+			python3-pytest openssl procps strace faketime iproute2 nftables \
+			poppler-utils zbar-tools
 		;;
 	lint)
 		echo clang-14 clang-format-14 cppcheck git shellcheck

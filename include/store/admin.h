@@ -65,6 +65,7 @@ enum admin_list {
 	ADMIN_AREAS,       /* code, name, parent, station */
 	ADMIN_SITES,       /* code, name, area, station, address, controllers, doors */
 	ADMIN_DOORS,       /* code, name, site, controller, number, address */
+	ADMIN_LABELS,      /* code, name, site, site_name, address (of the door or its site) */
 	ADMIN_CONTROLLERS, /* name, site, enabled, doors, last_record (of all time, received_at) */
 	ADMIN_CONSOLES,    /* name, station, enabled */
 };

@@ -23,6 +23,7 @@ static const struct verb verbs[] = {
 	{"site", "list", verb_list, SETUP_SITES, "list sites"},
 	{"door", "add", verb_put, SETUP_DOORS, "put one door"},
 	{"door", "list", verb_list, SETUP_DOORS, "list doors"},
+	{"door", "label", verb_label, 0, "make a sheet of door labels to print"},
 
 	{"controller", "add", verb_enrol, SETUP_CONTROLLERS, "put controllers, with certificates"},
 	{"controller", "issue", verb_issue, SETUP_CONTROLLERS, "new certificates for controllers"},

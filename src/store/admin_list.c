@@ -30,6 +30,10 @@ static const char *const list_sql[] = {
 	[ADMIN_DOORS] = "SELECT d.code, d.name, s.code AS site, c.name AS controller, d.number,"
 			" d.address FROM doors d JOIN sites s USING (site_id)"
 			" LEFT JOIN controllers c USING (controller_id) ORDER BY d.code",
+	/* as it stands at the door: without an address of its own, that of the site */
+	[ADMIN_LABELS] = "SELECT d.code, d.name, s.code AS site, s.name AS site_name,"
+			 " coalesce(nullif(d.address, ''), s.address) AS address"
+			 " FROM doors d JOIN sites s USING (site_id) ORDER BY s.code, d.code",
 	/* reads every partition: for an operator now and then, not for a screen */
 	[ADMIN_CONTROLLERS] =
 		"SELECT c.name, s.code AS site, CASE WHEN c.enabled THEN 'yes' ELSE 'no' END"
