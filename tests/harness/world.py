@@ -21,7 +21,7 @@ import tempfile
 import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
-DEADLINE_S = 60
+DEADLINE_S = 120
 POLL_S = 0.05
 
 

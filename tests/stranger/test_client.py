@@ -213,11 +213,11 @@ def test_a_window_that_does_not_open_is_waited_for_in_vain(serve):
         receive()
 
     _, enrolment = serve(talk)
-    with Controller(enrolment, timeout=0.3) as controller:
+    with Controller(enrolment) as controller:
         controller.hello()
         controller.send_record("KIND_DOOR_OPENED", door=1)
         with pytest.raises(TimedOut, match="window"):
-            controller.send_record("KIND_DOOR_OPENED", door=1)
+            controller.send_record("KIND_DOOR_OPENED", door=1, timeout=0.3)
         assert list(controller.waiting) == [1, 2]
 
 
@@ -294,9 +294,9 @@ def test_a_server_with_a_controllers_certificate_is_not_believed(serve):
 
 def test_silence_has_an_end(serve):
     _, enrolment = serve(lambda receive, send: (receive(), receive()))
-    with Controller(enrolment, timeout=0.2) as controller:
+    with Controller(enrolment) as controller:
         with pytest.raises(TimedOut, match="Welcome"):
-            controller.hello()
+            controller.hello(timeout=0.2)
 
 
 # ---- The console --------------------------------------------------------------

@@ -21,7 +21,7 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[2]
 PROTO = TOP / "proto" / "gatehouse.proto"
 ALPN = "gatehouse/1"
-TIMEOUT_S = 10
+TIMEOUT_S = 60
 FRAME_BEFORE_WELCOME_BYTES = 4096
 
 

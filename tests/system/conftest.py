@@ -14,7 +14,7 @@ from harness.estate import Estate
 from harness.world import TOP, Failed, Postgres, World, make_folder
 
 BUILD = TOP / os.environ.get("BUILD", "build")
-TEST_MAX_S = 180
+TEST_MAX_S = 600
 TORTURE_MAX_S = 3600
 KEEP = bool(os.environ.get("GATEHOUSE_KEEP"))
 

@@ -12,9 +12,7 @@ import pytest
 from harness.world import run, wait_until
 from stranger import misbehave
 from stranger.client import Console, Controller
-from stranger.wire import Closed, Enrolment, Refused
-
-TIMEOUT_S = 10
+from stranger.wire import TIMEOUT_S, Closed, Enrolment, Refused
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +57,7 @@ class Moves:
     def __exit__(self, error, *_):
         if error is None:
             wait_until(f"{self._where} {self._reason} is counted once", lambda: (
-                count(self._world, self._where, self._reason) == self._before + 1), 10)
+                count(self._world, self._where, self._reason) == self._before + 1))
 
 
 # ---- Closed, with a reason that the client is told ---------------------------
@@ -260,7 +258,7 @@ def test_ten_windows_at_once_lose_nothing(town):
 
 def test_a_controller_that_never_reads_is_bounded(town):
     before = town.status()["memory"]["rss_bytes"]
-    outcome = misbehave.run("never_reading", enrolment(town, 5), TIMEOUT_S)
+    outcome = misbehave.run("never_reading", enrolment(town, 5), 10)
     assert town.status()["memory"]["rss_bytes"] - before < 16 * 1024 * 1024
     assert outcome.goaway in ("", "GOAWAY_REASON_SLOW")
 

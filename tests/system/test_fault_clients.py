@@ -9,7 +9,6 @@ console, where it was not closed for stalling, or not resumed from its place.
 """
 
 import json
-import signal
 
 import pytest
 from harness.process import rss_bytes
@@ -121,28 +120,21 @@ def test_bad_rows_go_to_quarantine_and_hold_up_nobody(world, every, backlog):
     assert reasons == [["postgresql", "t", str(bad)]]
 
 
-def test_a_good_row_beside_bad_ones_is_stored_within_2_s(world):
-    """2 s are the issue's bound; this machine needs some 0.1 s."""
+def test_good_rows_are_stored_while_bad_ones_come(world):
+    """The store keeps up: again and again PostgreSQL has all but what half a second
+    brings, in rows stored and rows in quarantine together."""
+    rate = 2000
     world.sql("alter table gatehouse.records add constraint no_bad_rows"
               " check (seq % 100 <> 0 or epoch < 0)")
-    sim = world.sim("--rate", 2000, "--duration", 3600, "--drain")
-    wait_until("bad rows", lambda: world.status()["store"]["quarantined_total"] > 20)
-    name = world.estate.controllers[-1]
-    late = []
+    sim = world.sim("--rate", rate, "--duration", 3600, "--drain")
+    bad = 0
     for _ in range(5):
-        durable = world.status()["positions"]["durable"]
-        world.wait_status("what was durable is stored", lambda s: (
-            s["positions"]["stored"] >= durable), 10)
-        late.append(world.value(
-            "select coalesce(max(extract(epoch from clock_timestamp() - received_at)), 0)::int"
-            " from gatehouse.records where position > (select max(position) - 20000"
-            " from gatehouse.records) and received_at > now() - interval '1 minute'"
-            " and controller_id = (select controller_id from gatehouse.controllers"
-            f" where name = '{name}') and position = (select max(position)"
-            "  from gatehouse.records)"))
-    sim.signal(signal.SIGTERM)
-    assert sim.wait() == 0, sim.log_tail()
-    assert max(late) <= 2, late
+        seen = world.wait_status("the store has caught up, behind more bad rows", lambda s: (
+            s["store"]["quarantined_total"] > bad + 20
+            and s["fleet"]["records_total"] - s["store"]["records_total"]
+            - s["store"]["quarantined_total"] < rate / 2))
+        bad = seen["store"]["quarantined_total"]
+    world.end_load(sim)
     assert_ledger_holds(world)
 
 

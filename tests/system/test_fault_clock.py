@@ -119,7 +119,8 @@ def cross(make_world, make_clock, boundary):
     world = make_world(prefix=everybody.prefix)
     world.start()
     sim = load(world)
-    wait_until("records are stored", lambda: stored(world) > 100)
+    # these are on this side, also where the next two seconds pass unused
+    wait_until("records are stored", lambda: stored(world) > 400)
     everybody.step_to(boundary - datetime.timedelta(seconds=2))
     assert_goes_on(world)
     wait_until("the boundary is behind us", lambda: everybody.now() > boundary.timestamp() + 1)

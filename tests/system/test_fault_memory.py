@@ -36,7 +36,7 @@ def occupy(port, count):
 
 def can_enter(world, name):
     try:
-        with Controller(Enrolment.load(world.fleet / name), timeout=2) as controller:
+        with Controller(Enrolment.load(world.fleet / name), timeout=5) as controller:
             controller.hello(epoch=1)
             return True
     except (TimedOut, Closed):

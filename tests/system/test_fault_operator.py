@@ -36,7 +36,7 @@ def town(old_town):
 
 def refused(world, expected, prefix=(), code=FAILED):
     """A start that ends at once, with one line of error that names what is wrong."""
-    done = run(*prefix, world.build / "gatehoused", "-c", world.config, check=False, timeout=30)
+    done = run(*prefix, world.build / "gatehoused", "-c", world.config, check=False, timeout=120)
     said = [line for line in done.stderr.splitlines()
             if " info " not in line and " warning " not in line]
     assert done.returncode == code, done.stderr

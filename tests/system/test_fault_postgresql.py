@@ -19,16 +19,16 @@ import contextlib
 import os
 import shutil
 import signal
-import time
 
 import pytest
 from harness.process import rss_bytes
 from harness.world import Postgres, make_folder, psql, wait_until
+from stranger.client import Console
+from stranger.wire import Enrolment
 
 MIB = 1 << 20
 RATE, RATE_OF_TORTURE = 2000, 5000
 DRAIN_FACTOR = 3
-ALARM_P99_MS = 2000  # twenty times what is promised: this machine may be loaded
 RSS_GROWTH = 64 * MIB
 
 
@@ -50,43 +50,57 @@ def take_more(world, records):
 # ---- Stopped ------------------------------------------------------------------------
 
 
-def outage(world, postgres, rate, records):
-    """PostgreSQL is away while so many records come, at that rate."""
+def outage(make_world, postgres, controllers, rate, records):
+    """PostgreSQL is away while so many records come, at that rate.
+
+    How fast the backlog drains is told by what came in meanwhile: both are counted by
+    the daemon itself, so neither a slow machine nor a late look at it changes the ratio.
+    """
+    world = make_world(controllers=controllers, consoles=2)
+    witness = Enrolment.load((world.desks / "desk-north-2").rename(world.folder / "witness"))
+    world.start()
     sim = load(world, rate)
     take_more(world, rate)
     postgres.stop()
     try:
-        world.wait_status("the store says that PostgreSQL is gone",
-                          lambda s: s["store"]["state"] != "running")
-        rss, alarms = rss_bytes(world.daemon.pid), world.status()["desk"]["changes_total"]
+        stopped = world.wait_status("the store says that PostgreSQL is gone",
+                                    lambda s: s["store"]["state"] != "running")
+        rss = rss_bytes(world.daemon.pid)
         take_more(world, records)
-        assert world.status()["desk"]["changes_total"] > alarms + 20
+        assert_alarms_flow(witness, 20)
         assert rss_bytes(world.daemon.pid) < rss + RSS_GROWTH
+        assert world.status()["store"]["records_total"] == stopped["store"]["records_total"]
     finally:
         postgres.start()
 
     begun = world.wait_status("the store runs", lambda s: s["store"]["state"] == "running")
-    since = time.monotonic()
     caught_up = world.wait_status("the store has caught up", lambda s: s["lag"]["bytes"] < MIB, 600)
-    stored = caught_up["store"]["records_total"] - begun["store"]["records_total"]
-    drained_per_s = stored / (time.monotonic() - since)
+    stored = caught_up["store"]["records_total"] - stopped["store"]["records_total"]
+    came = caught_up["fleet"]["records_total"] - begun["fleet"]["records_total"]
     world.end_load(sim)
-    figures = world.assert_ledger_holds("--expect-alarms", "all")
-    assert figures["alarms"]["latency_ms"]["p99"] < ALARM_P99_MS
-    assert drained_per_s > DRAIN_FACTOR * rate
+    world.assert_ledger_holds("--expect-alarms", "all")
+    assert stored >= records
+    assert stored >= DRAIN_FACTOR * came
+
+
+def assert_alarms_flow(enrolment, count):
+    """A console that comes while PostgreSQL is away sees so many happen."""
+    with Console(enrolment) as desk:
+        desk.hello()
+        desk.subscribe()
+        desk.wait_snapshot()
+        stood = len(desk.alarms)
+        while len(desk.alarms) < stood + count:
+            desk.step(desk.deadline())
 
 
 def test_an_outage_costs_time_only(make_world, postgres):
-    world = make_world(controllers=100)
-    world.start()
-    outage(world, postgres, RATE, 30000)
+    outage(make_world, postgres, 100, RATE, 30000)
 
 
 @pytest.mark.torture
 def test_an_outage_costs_time_only_torture(make_world, postgres):
-    world = make_world(controllers=1000)
-    world.start()
-    outage(world, postgres, RATE_OF_TORTURE, RATE_OF_TORTURE * 300)
+    outage(make_world, postgres, 1000, RATE_OF_TORTURE, RATE_OF_TORTURE * 300)
 
 
 # ---- Killed in a COPY -----------------------------------------------------------------

@@ -5,8 +5,8 @@ Guarded here:
 - an ack is written only from a group that came back durable (src/fleet/batch.c).
   With batch_answer() called from batch_post(), the rounds lose records.
 - a start depends on how much the journal holds only as far as it has to be read
-  once, and not on PostgreSQL.  There is no protection to switch off; the bound is
-  what would break.
+  once, and not on PostgreSQL.  There is no protection to switch off; the share of
+  processor time is what would break.
 
 The short form is in `make check`; `make torture` runs the long one.
 """
@@ -15,12 +15,13 @@ import random
 import re
 
 import pytest
+from harness.process import cpu_s
 from harness.world import wait_until
 
 ROUNDS, ROUNDS_OF_TORTURE = 20, 200
 RATE = 5000
 MILLION = 1000000
-READY_S = 2  # with a million records in the journal
+READY_SHARE = 1 / 3  # of the time that the same records took to come in
 
 
 def taken(world):
@@ -63,19 +64,26 @@ def said_last(world, what):
 
 
 def start_with_a_million(make_world):
-    """Killed, and without a checkpoint: the whole journal has to be read."""
+    """Killed, and without a checkpoint: the whole journal has to be read.
+
+    Returns the daemon's processor time until it is ready, as a share of what it had
+    used to take the same records; that it was ready in so many ms is printed.
+    """
     world = make_world(controllers=200)
     world.configure({"desk.checkpoint_s": 3600})
     world.start()
     world.sim_to_end("--backlog", MILLION // 200)
+    taken_s = cpu_s(world.daemon.pid)
     world.kill()
     (world.home / "state" / "checkpoint").unlink(missing_ok=True)
     world.start(wait_for_store=False)
+    ready_s = cpu_s(world.daemon.pid)
     world.assert_ledger_holds()
     assert said_last(world, "replayed entries") >= MILLION
-    return said_last(world, "ready .*took_ms")
+    print(f"ready within {said_last(world, 'ready .*took_ms')} ms; processor time {ready_s} s"
+          f" of the {taken_s} s that the records took to come in")
+    return ready_s / taken_s
 
 
 def test_is_ready_soon_with_a_million_records_in_the_journal(make_world):
-    # it takes a tenth of that: the bound holds on a machine that does other things, too
-    assert start_with_a_million(make_world) < READY_S * 1000
+    assert start_with_a_million(make_world) < READY_SHARE

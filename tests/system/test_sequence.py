@@ -164,12 +164,12 @@ def test_a_silent_controller_is_alarmed_and_its_return_clears_it(make_world):
         with Controller(Enrolment.load(town.fleet / name)) as controller:
             controller.hello(epoch=1)
         lost = desk.wait_alarm(lambda alarm: alarm.kind == pb.KIND_COMMS_CONTROLLER_LOST,
-                               timeout=60)
+                               timeout=120)
         assert lost.controller == name and not lost.cleared_time_us
         with Controller(controller.enrolment) as back:
             back.hello(epoch=1)
             cleared = desk.wait_alarm(lambda alarm: alarm.alarm_id == lost.alarm_id
-                                      and alarm.cleared_time_us, timeout=60)
+                                      and alarm.cleared_time_us, timeout=120)
     assert cleared.state == pb.ALARM_STATE_RETURNED_UNACKNOWLEDGED
     wait_until("both are stored", lambda: town.value(
         "select count(*) from gatehouse.records where kind in (420, 421)") == 2)
