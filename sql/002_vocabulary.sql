@@ -67,6 +67,8 @@ INSERT INTO kinds (kind, name, class, severity) VALUES
 	(604, 'card.revoked', 'audit', NULL),
 	(605, 'card.reported_lost', 'audit', NULL),
 	(610, 'card.revoked_presented', 'alarm', 1),
+	(620, 'grant.set', 'audit', NULL),
+	(621, 'grant.removed', 'audit', NULL),
 	(700, 'policy.divergence', 'alarm', 3),
 	(701, 'records.gap', 'alarm', 2),
 	(800, 'supervision.test', 'system', NULL);

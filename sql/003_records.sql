@@ -42,7 +42,7 @@ COMMENT ON COLUMN records.site_id IS 'Site of the controller when it was receive
 COMMENT ON COLUMN records.controller_id IS 'The controller that reported it';
 COMMENT ON COLUMN records.door_id IS 'The door; null: the controller itself';
 COMMENT ON COLUMN records.flags IS
-	'Sum of 1 clock went backwards, 2 clock was off, 4 kind was unknown, 8 has a token';
+	'Sum of 1 clock went backwards, 2 clock was off, 4 kind was unknown, 8 has a token, 16 decided by a list of rights';
 COMMENT ON COLUMN records.kind IS 'What happened: see kinds';
 COMMENT ON COLUMN records.reason IS 'Why access was denied: see reasons; null: it was not';
 COMMENT ON COLUMN records.node_id IS 'The daemon that took it on';

@@ -21,7 +21,7 @@
 
 #include "wire/entry.h"
 
-enum { CARD_KEY_BYTES = 32, CARD_SITES_CACHED = 4096 };
+enum { CARD_SITES_CACHED = 4096 };
 
 struct card_keys;
 
@@ -34,5 +34,19 @@ void card_keys_close(struct card_keys **keys);
 enum rc card_token(struct card_keys *keys, uint32_t site_id, int64_t received_us,
 		   const uint8_t *card, size_t n, uint8_t token[TOKEN_BYTES],
 		   struct err *err) MUST_CHECK;
+
+/* The two steps of card_token(), for those who know cards by their keys.  The caller
+ * wipes the card number.  RC_FAIL as above. */
+enum rc card_key_of(struct card_keys *keys, uint32_t site_id, const uint8_t *card, size_t n,
+		    uint8_t key[CARD_KEY_BYTES], struct err *err) MUST_CHECK;
+enum rc card_token_of_key(struct card_keys *keys, uint32_t site_id, int64_t received_us,
+			  const uint8_t key[CARD_KEY_BYTES], uint8_t token[TOKEN_BYTES],
+			  struct err *err) MUST_CHECK;
+/* The month of receipt whose key makes the token: year * 12 + month, from 0. */
+uint32_t card_token_month(int64_t received_us);
+/* K_site, with which a controller turns numbers into card keys by itself: for its
+ * enrolment, and for nobody else. */
+enum rc card_site_key(struct card_keys *keys, uint32_t site_id, uint8_t key[CARD_KEY_BYTES],
+		      struct err *err) MUST_CHECK;
 
 #endif

@@ -19,6 +19,8 @@ enum entry_type {
 	ENTRY_AHEAD = 2,      /* struct record: an alarm ahead of its turn; the desk's only */
 	ENTRY_QUARANTINE = 3, /* struct quarantine: goes into `quarantine` */
 	ENTRY_ALARM = 4,      /* struct alarm_change: goes into `alarms` */
+	ENTRY_RIGHT = 5,      /* struct right_change: goes into `records`, `cards`, `grants` */
+	ENTRY_DOORS = 6,      /* struct list_doors: the registrar's only */
 };
 
 enum { TOKEN_BYTES = 16, RAW_CODE_MAX = 32, DETAIL_MAX = 32768, QUARANTINE_DETAIL_MAX = 300 };
@@ -28,6 +30,7 @@ enum {
 	RECORD_CLOCK_OFF = 1u << 1,       /* device time ahead of ours by more than the bound */
 	RECORD_UNKNOWN_KIND = 1u << 2,    /* its kind is not in the vocabulary: see raw_code */
 	RECORD_HAS_TOKEN = 1u << 3,
+	RECORD_HAS_LIST = 1u << 4, /* the controller said by which list of rights it decided */
 };
 
 /*
@@ -47,6 +50,7 @@ struct record {
 	int64_t received_us;
 	uint32_t flags;             /* RECORD_* */
 	uint8_t token[TOKEN_BYTES]; /* valid with RECORD_HAS_TOKEN */
+	uint64_t list_number;       /* valid with RECORD_HAS_LIST */
 	const char *raw_code;       /* borrowed, not terminated, valid UTF-8 without NUL */
 	size_t raw_code_len;        /* 0 .. RAW_CODE_MAX */
 	const char *detail;         /* borrowed: a JSON object in UTF-8, or empty */
@@ -91,6 +95,90 @@ struct alarm_change {
 	char raw_code[RAW_CODE_MAX + 1]; /* terminated */
 };
 
+/* ---- Cards and rights ---------------------------------------------------- */
+
+enum {
+	CARD_KEY_BYTES = 32,
+	RIGHT_TEXT_MAX = 64, /* bytes of a unit's code or a desk's name, without the end */
+	RIGHT_SEALED_MAX = 16384,
+	RIGHT_HOURS_MAX = 32,   /* spans of hours of one right */
+	RIGHT_DOORS_MAX = 1024, /* doors of one change */
+	LIST_DOORS_MAX = 256,   /* doors of one controller */
+	WEEK_MINUTES = 7 * 24 * 60,
+};
+
+/* The numbers of `enum CardKind` of the contract. */
+enum card_kind {
+	CARD_KIND_NONE = 0,
+	CARD_KIND_OWNER = 1,
+	CARD_KIND_TENANT = 2,
+	CARD_KIND_TEMPORARY = 3,
+	CARD_KIND_STAFF = 4,
+};
+
+enum card_status {
+	CARD_ACTIVE = 1,
+	CARD_SUSPENDED = 2,
+	CARD_LOST = 3,
+	CARD_REVOKED = 4, /* for good; only a new registration makes it a card again */
+};
+
+/* Minutes of the week, from Monday 00:00 in the time of the site: [from, to). */
+struct right_hours {
+	uint16_t from_minute, to_minute;
+};
+
+/*
+ * What a registration desk changed, after it was decided: the card as it stands
+ * then, and with grant.* the doors and the window.  Applying it never fails, so
+ * that replay gives the same rights.  Identity as that of a record: (desk_id,
+ * epoch, seq); desks have their numbers from the same sequence as controllers.
+ * Some 5 KiB: mind the stack.
+ */
+struct right_change {
+	uint32_t desk_id;
+	uint32_t site_id;
+	uint16_t kind; /* KIND_CODE_CARD_REGISTERED .. KIND_CODE_GRANT_REMOVED */
+	int64_t epoch;
+	uint64_t seq;
+	int64_t device_time_us; /* by the clock of the desk */
+	int64_t received_us;
+	uint32_t flags;             /* RECORD_CLOCK_*, RECORD_HAS_TOKEN */
+	uint8_t token[TOKEN_BYTES]; /* valid with RECORD_HAS_TOKEN */
+	const char *by;             /* borrowed, not terminated: name of the desk */
+	size_t by_len;              /* 1 .. RIGHT_TEXT_MAX */
+	/* The card, as it stands after the change. */
+	uint8_t card_key[CARD_KEY_BYTES];
+	uint8_t card_kind;     /* enum card_kind, not NONE */
+	uint8_t status;        /* enum card_status */
+	int64_t card_from_us;  /* opens nothing before */
+	int64_t card_until_us; /* opens nothing from then on; 0: open end */
+	const char *unit;      /* borrowed, not terminated */
+	size_t unit_len;       /* 0 .. RIGHT_TEXT_MAX; 0: none */
+	const uint8_t *sealed; /* borrowed: what the desk sealed anew; empty: as before */
+	size_t sealed_len;     /* 0 .. RIGHT_SEALED_MAX */
+	/* With KIND_CODE_GRANT_SET and KIND_CODE_GRANT_REMOVED, otherwise all 0. */
+	int64_t valid_from_us;  /* names the right; with REMOVED 0: whatever its window */
+	int64_t valid_until_us; /* 0: open end */
+	size_t n_hours;         /* 0: always */
+	struct right_hours hours[RIGHT_HOURS_MAX]; /* ascending, none touching another */
+	size_t n_doors;
+	uint32_t doors[RIGHT_DOORS_MAX]; /* ids, ascending, none twice */
+};
+
+/* For which doors a controller's list of rights is, from this entry on. */
+struct list_doors {
+	uint32_t controller_id;
+	uint32_t site_id;
+	const char *timezone; /* borrowed, not terminated: IANA name, in which its hours are */
+	size_t timezone_len;  /* 1 .. RIGHT_TEXT_MAX; 0 without doors */
+	size_t n_doors;       /* 0: the controller is gone */
+	struct {
+		uint32_t door_id;
+		uint32_t number; /* on the controller, from 1 */
+	} doors[LIST_DOORS_MAX]; /* ascending by id */
+};
+
 /* Longest body that the encoders below produce. */
 enum { ENTRY_BODY_MAX = 64 * 1024 };
 
@@ -110,5 +198,17 @@ size_t alarm_change_encoded_len(const struct alarm_change *change);
 uint8_t *alarm_change_encode(const struct alarm_change *change, uint8_t *out);
 enum rc alarm_change_decode(const uint8_t *body, size_t len, struct alarm_change *change,
 			    struct err *err) MUST_CHECK;
+
+size_t right_change_encoded_len(const struct right_change *change);
+uint8_t *right_change_encode(const struct right_change *change, uint8_t *out);
+/* Also checks what the struct says: ascending doors and hours, windows that end after
+ * they begin, kinds and states that exist. */
+enum rc right_change_decode(const uint8_t *body, size_t len, struct right_change *change,
+			    struct err *err) MUST_CHECK;
+
+size_t list_doors_encoded_len(const struct list_doors *doors);
+uint8_t *list_doors_encode(const struct list_doors *doors, uint8_t *out);
+enum rc list_doors_decode(const uint8_t *body, size_t len, struct list_doors *doors,
+			  struct err *err) MUST_CHECK;
 
 #endif

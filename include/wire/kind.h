@@ -38,6 +38,7 @@ enum {
 	KIND_FLAG_CARD = 1u << 3,      /* a card number is required */
 	KIND_FLAG_SERVER = 1u << 4,    /* only the server reports it */
 	KIND_FLAG_CHANGE = 1u << 5,    /* card_change may be there */
+	KIND_FLAG_GRANT = 1u << 6,     /* grant_change must be there: registration desks only */
 };
 
 /* Numbers that the code names itself. */
@@ -47,6 +48,16 @@ enum {
 	KIND_CODE_DEVICE_OTHER = 599,
 	KIND_CODE_CONTROLLER_LOST = 420,
 	KIND_CODE_CONTROLLER_RESTORED = 421,
+	KIND_CODE_CARD_REGISTERED = 600,
+	KIND_CODE_CARD_EXTENDED = 601,
+	KIND_CODE_CARD_SUSPENDED = 602,
+	KIND_CODE_CARD_RESUMED = 603,
+	KIND_CODE_CARD_REVOKED = 604,
+	KIND_CODE_CARD_REPORTED_LOST = 605,
+	KIND_CODE_REVOKED_PRESENTED = 610,
+	KIND_CODE_GRANT_SET = 620,
+	KIND_CODE_GRANT_REMOVED = 621,
+	KIND_CODE_POLICY_DIVERGENCE = 700,
 	KIND_CODE_RECORDS_GAP = 701,
 };
 

@@ -446,6 +446,9 @@ device_on_message(struct peer *peer, const uint8_t *payload, size_t n)
 		peer_goaway(peer, message->goaway);
 		break;
 	case GATEHOUSE__V1__TO_CONTROLLER__MESSAGE_HEARTBEAT_REPLY: /* was heard, that's all */
+	case GATEHOUSE__V1__TO_CONTROLLER__MESSAGE_LIST_BEGIN:      /* has no list of rights */
+	case GATEHOUSE__V1__TO_CONTROLLER__MESSAGE_LIST_CHANGE:
+	case GATEHOUSE__V1__TO_CONTROLLER__MESSAGE_LIST_END:
 	case GATEHOUSE__V1__TO_CONTROLLER__MESSAGE__NOT_SET:
 	case _GATEHOUSE__V1__TO_CONTROLLER__MESSAGE__CASE_IS_INT_SIZE:
 		break;

@@ -147,20 +147,33 @@ mac_new(const struct card_keys *keys, const uint8_t key[CARD_KEY_BYTES])
 	return ctx;
 }
 
-/* A context keyed with HMAC(parent, "gatehouse site ID"). */
+/* HMAC(parent, "gatehouse site ID"). */
+static enum rc
+key_for_site(const struct card_keys *keys, const uint8_t parent[CARD_KEY_BYTES], uint32_t site_id,
+	     uint8_t key[CARD_KEY_BYTES], struct err *err)
+{
+	EVP_MAC_CTX *from = mac_new(keys, parent);
+	char label[40];
+	int n = snprintf(label, sizeof(label), "gatehouse site %" PRIu32, site_id);
+	enum rc rc = RC_FAIL;
+
+	if (from != NULL)
+		rc = mac_final(from, label, (size_t)n, key, err);
+	EVP_MAC_CTX_free(from);
+	return rc == RC_OK ? RC_OK : err_fail(err, "could not derive a card key");
+}
+
+/* A context keyed with that. */
 static EVP_MAC_CTX *
 mac_for_site(const struct card_keys *keys, const uint8_t parent[CARD_KEY_BYTES], uint32_t site_id,
 	     struct err *err)
 {
-	EVP_MAC_CTX *from = mac_new(keys, parent), *ctx = NULL;
+	EVP_MAC_CTX *ctx = NULL;
 	uint8_t key[CARD_KEY_BYTES];
-	char label[40];
-	int n = snprintf(label, sizeof(label), "gatehouse site %" PRIu32, site_id);
 
-	if (from != NULL && mac_final(from, label, (size_t)n, key, err) == RC_OK)
+	if (key_for_site(keys, parent, site_id, key, err) == RC_OK)
 		ctx = mac_new(keys, key);
 	OPENSSL_cleanse(key, sizeof(key));
-	EVP_MAC_CTX_free(from);
 	if (ctx == NULL)
 		(void)err_fail(err, "could not derive a card key");
 	return ctx;
@@ -191,14 +204,18 @@ site_get(struct card_keys *keys, uint32_t site_id)
 	return site;
 }
 
-/* Brings the site's two contexts up to this month. */
 static enum rc
-site_prepare(struct card_keys *keys, struct card_site *site, uint32_t month, struct err *err)
+site_prepare_card(struct card_keys *keys, struct card_site *site, struct err *err)
 {
 	if (site->card == NULL)
 		site->card = mac_for_site(keys, keys->site_key, site->site_id, err);
-	if (site->card == NULL)
-		return RC_FAIL;
+	return site->card != NULL ? RC_OK : RC_FAIL;
+}
+
+/* Brings the site's second context up to this month. */
+static enum rc
+site_prepare_token(struct card_keys *keys, struct card_site *site, uint32_t month, struct err *err)
+{
 	if (site->token != NULL && site->month == month)
 		return RC_OK;
 	if (keys->month != month && month_key_load(keys, month, err) != RC_OK)
@@ -209,10 +226,10 @@ site_prepare(struct card_keys *keys, struct card_site *site, uint32_t month, str
 	return site->token != NULL ? RC_OK : RC_FAIL;
 }
 
-static uint32_t
-month_of(int64_t time_us)
+uint32_t
+card_token_month(int64_t received_us)
 {
-	time_t seconds = (time_t)(time_us / 1000000);
+	time_t seconds = (time_t)(received_us / 1000000);
 	struct tm tm;
 
 	must(gmtime_r(&seconds, &tm) != NULL);
@@ -259,20 +276,47 @@ card_keys_close(struct card_keys **out)
 }
 
 enum rc
+card_key_of(struct card_keys *keys, uint32_t site_id, const uint8_t *card, size_t n,
+	    uint8_t key[CARD_KEY_BYTES], struct err *err)
+{
+	struct card_site *site = site_get(keys, site_id);
+	enum rc rc = site_prepare_card(keys, site, err);
+
+	return rc == RC_OK ? mac_final(site->card, card, n, key, err) : rc;
+}
+
+enum rc
+card_token_of_key(struct card_keys *keys, uint32_t site_id, int64_t received_us,
+		  const uint8_t key[CARD_KEY_BYTES], uint8_t token[TOKEN_BYTES], struct err *err)
+{
+	struct card_site *site = site_get(keys, site_id);
+	uint8_t whole[CARD_KEY_BYTES];
+	enum rc rc = site_prepare_token(keys, site, card_token_month(received_us), err);
+
+	if (rc == RC_OK)
+		rc = mac_final(site->token, key, CARD_KEY_BYTES, whole, err);
+	if (rc == RC_OK)
+		memcpy(token, whole, TOKEN_BYTES);
+	OPENSSL_cleanse(whole, sizeof(whole));
+	return rc;
+}
+
+enum rc
 card_token(struct card_keys *keys, uint32_t site_id, int64_t received_us, const uint8_t *card,
 	   size_t n, uint8_t token[TOKEN_BYTES], struct err *err)
 {
-	struct card_site *site = site_get(keys, site_id);
-	uint8_t key[CARD_KEY_BYTES], whole[CARD_KEY_BYTES];
-	enum rc rc = site_prepare(keys, site, month_of(received_us), err);
+	uint8_t key[CARD_KEY_BYTES];
+	enum rc rc = card_key_of(keys, site_id, card, n, key, err);
 
 	if (rc == RC_OK)
-		rc = mac_final(site->card, card, n, key, err);
-	if (rc == RC_OK)
-		rc = mac_final(site->token, key, sizeof(key), whole, err);
-	if (rc == RC_OK)
-		memcpy(token, whole, TOKEN_BYTES);
+		rc = card_token_of_key(keys, site_id, received_us, key, token, err);
 	OPENSSL_cleanse(key, sizeof(key));
-	OPENSSL_cleanse(whole, sizeof(whole));
 	return rc;
+}
+
+enum rc
+card_site_key(struct card_keys *keys, uint32_t site_id, uint8_t key[CARD_KEY_BYTES],
+	      struct err *err)
+{
+	return key_for_site(keys, keys->site_key, site_id, key, err);
 }

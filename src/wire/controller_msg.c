@@ -125,6 +125,8 @@ controller_msg_decode(struct arena *arena, const uint8_t *bytes, size_t n,
 	case GATEHOUSE__V1__FROM_CONTROLLER__MESSAGE_LOST:
 		msg->type = CONTROLLER_MSG_LOST;
 		return lost_take(from->lost, msg, err);
+	case GATEHOUSE__V1__FROM_CONTROLLER__MESSAGE_CONFIRM:
+		return err_invalid(err, "confirm without a list that was sent");
 	case GATEHOUSE__V1__FROM_CONTROLLER__MESSAGE__NOT_SET:
 	case _GATEHOUSE__V1__FROM_CONTROLLER__MESSAGE__CASE_IS_INT_SIZE:
 		break;

@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-#include "base/bytes.h"
+#include "entry_priv.h"
 #include "wire/kind.h"
 
 /*
@@ -24,7 +24,8 @@
  *	12 kind u16		14 reason u16		16 epoch i64
  *	24 seq u64		32 device_time_us i64	40 received_us i64
  *	48 flags u32		52 raw_code_len u16	54 detail_len u16
- *	56 token, 16 bytes, with RECORD_HAS_TOKEN only; raw_code; detail
+ *	56 token, 16 bytes, with RECORD_HAS_TOKEN only; list_number u64, with
+ *	   RECORD_HAS_LIST only; raw_code; detail
  */
 enum { RECORD_FIXED_BYTES = 56 };
 
@@ -49,88 +50,16 @@ enum { QUARANTINE_FIXED_BYTES = 38 };
 enum { ALARM_CHANGE_FIXED_BYTES = 98 };
 
 enum {
-	RECORD_FLAGS_KNOWN =
-		RECORD_CLOCK_BACKWARDS | RECORD_CLOCK_OFF | RECORD_UNKNOWN_KIND | RECORD_HAS_TOKEN,
+	RECORD_FLAGS_KNOWN = RECORD_CLOCK_BACKWARDS | RECORD_CLOCK_OFF | RECORD_UNKNOWN_KIND |
+			     RECORD_HAS_TOKEN | RECORD_HAS_LIST,
 	ALARM_STATE_LAST = 7, /* ALARM_STATE_OUT_OF_SERVICE of the contract */
 };
 
 _Static_assert(DETAIL_MAX <= UINT16_MAX, "lengths of details are stored in 16 bits");
-_Static_assert(RECORD_FIXED_BYTES + TOKEN_BYTES + RAW_CODE_MAX + DETAIL_MAX <= ENTRY_BODY_MAX,
+_Static_assert(RECORD_FIXED_BYTES + TOKEN_BYTES + 8 + RAW_CODE_MAX + DETAIL_MAX <= ENTRY_BODY_MAX,
 	       "a record fits a body");
 _Static_assert(QUARANTINE_FIXED_BYTES + QUARANTINE_DETAIL_MAX + DETAIL_MAX <= ENTRY_BODY_MAX,
 	       "a quarantined record fits a body");
-
-/* ---- Moving along the bytes ---------------------------------------------- */
-
-static uint8_t *
-put_bytes(uint8_t *out, const void *bytes, size_t n)
-{
-	/* memcpy() must not be given NULL, also not for nothing */
-	if (n > 0)
-		memcpy(out, bytes, n);
-	return out + n;
-}
-
-static uint8_t
-take8(const uint8_t **in)
-{
-	return *(*in)++;
-}
-
-static uint16_t
-take16(const uint8_t **in)
-{
-	uint16_t value = le_get16(*in);
-
-	*in += sizeof(value);
-	return value;
-}
-
-static uint32_t
-take32(const uint8_t **in)
-{
-	uint32_t value = le_get32(*in);
-
-	*in += sizeof(value);
-	return value;
-}
-
-static uint64_t
-take64(const uint8_t **in)
-{
-	uint64_t value = le_get64(*in);
-
-	*in += sizeof(value);
-	return value;
-}
-
-static enum rc
-check_fixed(const char *what, size_t len, size_t fixed, struct err *err)
-{
-	if (len < fixed)
-		return err_invalid(err, "%s entry has %zu bytes, expected at least %zu", what, len,
-				   fixed);
-	return RC_OK;
-}
-
-static enum rc
-check_whole(const char *what, size_t len, size_t announced, struct err *err)
-{
-	if (len != announced)
-		return err_invalid(err, "%s entry has %zu bytes, but announces %zu", what, len,
-				   announced);
-	return RC_OK;
-}
-
-/* For a length, flags or a number that stands for something: what is beyond was never written. */
-static enum rc
-check_most(const char *what, const char *field, size_t value, size_t most, struct err *err)
-{
-	if (value > most)
-		return err_invalid(err, "%s entry has %s %zu, expected at most %zu", what, field,
-				   value, most);
-	return RC_OK;
-}
 
 /* ---- Records ------------------------------------------------------------- */
 
@@ -140,11 +69,17 @@ record_token_len(uint32_t flags)
 	return (flags & RECORD_HAS_TOKEN) != 0 ? TOKEN_BYTES : 0;
 }
 
+static size_t
+record_list_len(uint32_t flags)
+{
+	return (flags & RECORD_HAS_LIST) != 0 ? sizeof(uint64_t) : 0;
+}
+
 size_t
 record_encoded_len(const struct record *record)
 {
-	return RECORD_FIXED_BYTES + record_token_len(record->flags) + record->raw_code_len +
-	       record->detail_len;
+	return RECORD_FIXED_BYTES + record_token_len(record->flags) +
+	       record_list_len(record->flags) + record->raw_code_len + record->detail_len;
 }
 
 uint8_t *
@@ -166,6 +101,8 @@ record_encode(const struct record *record, uint8_t *out)
 	out = le_put16(out, (uint16_t)record->raw_code_len);
 	out = le_put16(out, (uint16_t)record->detail_len);
 	out = put_bytes(out, record->token, record_token_len(record->flags));
+	if (record_list_len(record->flags) > 0)
+		out = le_put64(out, record->list_number);
 	out = put_bytes(out, record->raw_code, record->raw_code_len);
 	return put_bytes(out, record->detail, record->detail_len);
 }
@@ -215,6 +152,8 @@ record_decode(const uint8_t *body, size_t len, struct record *record, struct err
 	in = body + RECORD_FIXED_BYTES;
 	memcpy(record->token, in, record_token_len(record->flags));
 	in += record_token_len(record->flags);
+	if (record_list_len(record->flags) > 0)
+		record->list_number = take64(&in);
 	record->raw_code = (const char *)in;
 	in += record->raw_code_len;
 	record->detail = (const char *)in;

@@ -24,6 +24,7 @@
 #define CARD   KIND_FLAG_CARD
 #define SERVER KIND_FLAG_SERVER
 #define CHANGE (KIND_FLAG_CARD | KIND_FLAG_CHANGE)
+#define GRANT  (KIND_FLAG_CARD | KIND_FLAG_GRANT)
 #define NONE   SEVERITY_NONE
 
 /*
@@ -89,6 +90,8 @@ static const struct kind kinds[] = {
 	{ 604, "card.revoked",             KIND_CLASS_AUDIT,   NONE,              CHANGE,          0 },
 	{ 605, "card.reported_lost",       KIND_CLASS_AUDIT,   NONE,              CHANGE,          0 },
 	{ 610, "card.revoked_presented",   KIND_CLASS_ALARM,   SEVERITY_LOW,      ONCE | CARD,     0 },
+	{ 620, "grant.set",                KIND_CLASS_AUDIT,   NONE,              GRANT,           0 },
+	{ 621, "grant.removed",            KIND_CLASS_AUDIT,   NONE,              GRANT,           0 },
 
 	{ 700, "policy.divergence",        KIND_CLASS_ALARM,   SEVERITY_HIGH,     ONCE | SERVER,   0 },
 	{ 701, "records.gap",              KIND_CLASS_ALARM,   SEVERITY_MEDIUM,   ONCE | SERVER,   0 },
@@ -126,8 +129,10 @@ static const char *const reason_names[] = {
 
 /* By `enum RejectReason` of the contract. */
 static const char *const reject_names[] = {
-	NULL,       "unknown_door", "impossible_time", "bad_text",
-	"bad_card", "bad_reason",   "bad_detail",      "not_yours",
+	NULL,           "unknown_door", "impossible_time", "bad_text",      "bad_card",
+	"bad_reason",   "bad_detail",   "not_yours",       "unknown_card",  "card_exists",
+	"bad_window",   "overlap",      "foreign_site",    "not_your_unit", "rule",
+	"unknown_unit", "card_ended",
 };
 
 const struct kind *

@@ -245,6 +245,10 @@ reported_check(struct arena *arena, const struct reported *reported, struct reco
 		(void)err_invalid(err, "%s is reported by the server only", kind->name);
 		return REJECT_NOT_YOURS;
 	}
+	if ((kind->flags & KIND_FLAG_GRANT) != 0) {
+		(void)err_invalid(err, "%s is reported by registration desks only", kind->name);
+		return REJECT_NOT_YOURS;
+	}
 	if (pb->time_us < TIME_MIN_US || pb->time_us >= TIME_MAX_US) {
 		(void)err_invalid(err, "time_us is %" PRId64 ", expected a time from 2000 to 2100",
 				  pb->time_us);
@@ -283,6 +287,11 @@ reported_pack_safely(struct reported *reported, uint8_t *out, size_t max)
 		drop_unknown(&pb->card_change->base);
 	if (pb->device_state != NULL)
 		drop_unknown(&pb->device_state->base);
+	if (pb->grant_change != NULL) {
+		drop_unknown(&pb->grant_change->base);
+		for (size_t i = 0; i < pb->grant_change->n_hours; i++)
+			drop_unknown(&pb->grant_change->hours[i]->base);
+	}
 	n = gatehouse__v1__record__get_packed_size(pb);
 	return n <= max ? gatehouse__v1__record__pack(pb, out) : 0;
 }

@@ -60,6 +60,34 @@ take_alarm(const uint8_t *body, size_t len, uint8_t *again, struct err *err)
 	return RC_OK;
 }
 
+static enum rc
+take_right(const uint8_t *body, size_t len, uint8_t *again, struct err *err)
+{
+	struct right_change change;
+	enum rc rc = right_change_decode(body, len, &change, err);
+
+	if (rc != RC_OK)
+		return rc;
+	must(change.n_doors <= RIGHT_DOORS_MAX && change.n_hours <= RIGHT_HOURS_MAX);
+	must(right_change_encoded_len(&change) == len);
+	check_same(again, right_change_encode(&change, again), body, len);
+	return RC_OK;
+}
+
+static enum rc
+take_doors(const uint8_t *body, size_t len, uint8_t *again, struct err *err)
+{
+	struct list_doors doors;
+	enum rc rc = list_doors_decode(body, len, &doors, err);
+
+	if (rc != RC_OK)
+		return rc;
+	must(doors.n_doors <= LIST_DOORS_MAX);
+	must(list_doors_encoded_len(&doors) == len);
+	check_same(again, list_doors_encode(&doors, again), body, len);
+	return RC_OK;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -74,13 +102,19 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	again = malloc(n);
 	must(body != NULL && again != NULL);
 	memcpy(body, data + 1, n - 1);
-	switch (data[0] % 4) {
+	switch (data[0] % 8) {
 	case ENTRY_RECORD:
 	case ENTRY_AHEAD:
 		rc = take_record(body, n - 1, again, &err);
 		break;
 	case ENTRY_QUARANTINE:
 		rc = take_quarantine(body, n - 1, again, &err);
+		break;
+	case ENTRY_RIGHT:
+		rc = take_right(body, n - 1, again, &err);
+		break;
+	case ENTRY_DOORS:
+		rc = take_doors(body, n - 1, again, &err);
 		break;
 	default:
 		rc = take_alarm(body, n - 1, again, &err);

@@ -200,6 +200,30 @@ a_token_is_what_the_formula_says(void **state)
 	}
 }
 
+/* With the site's key a controller comes to the same card key by itself, and from that
+ * there is one way on to the token. */
+static void
+the_steps_of_a_token_are_those_of_the_formula(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t k_site[CARD_KEY_BYTES], key[CARD_KEY_BYTES], expected[CARD_KEY_BYTES],
+		token[TOKEN_BYTES], whole[TOKEN_BYTES];
+
+	open_keys(f);
+	assert_int_equal(card_site_key(f->keys, 42, k_site, &f->err), RC_OK);
+	assert_int_equal(card_key_of(f->keys, 42, (const uint8_t *)"card", 4, key, &f->err), RC_OK);
+	hmac(k_site, "card", 4, expected);
+	assert_memory_equal(key, expected, CARD_KEY_BYTES);
+	/* no month was needed for that */
+	assert_int_equal(count_files(f), 1);
+
+	assert_int_equal(card_token_of_key(f->keys, 42, JANUARY_ENDS, key, token, &f->err), RC_OK);
+	token_of(f, 42, JANUARY_ENDS, "card", 4, whole);
+	assert_memory_equal(token, whole, TOKEN_BYTES);
+	assert_int_equal(card_token_month(JANUARY_ENDS), 2026 * 12);
+	assert_int_equal(card_token_month(JANUARY_ENDS + 1), 2026 * 12 + 1);
+}
+
 static void
 a_month_has_a_key_of_its_own(void **state)
 {
@@ -385,6 +409,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_reference_itself_is_rfc_4231),
 		IN_DIR(a_token_is_what_the_formula_says),
+		IN_DIR(the_steps_of_a_token_are_those_of_the_formula),
 		IN_DIR(a_month_has_a_key_of_its_own),
 		IN_DIR(sites_that_fell_out_of_the_cache_come_back),
 		IN_DIR(a_site_key_is_there_private_and_whole),

@@ -282,6 +282,31 @@ record_cut_anywhere_is_refused(void **state)
 	assert_only_whole(decode_as_record, body, record_encoded_len(&in));
 }
 
+/* The number is there with its flag only, behind the token. */
+static void
+record_list_number_needs_its_flag(void **state)
+{
+	struct record in = sample_record(), out;
+	struct err err = {0};
+	uint8_t body[ENTRY_BODY_MAX];
+	size_t without = record_encoded_len(&in);
+
+	(void)state;
+	in.list_number = UINT64_C(0x0123456789abcdef);
+	(void)record_encode(&in, body);
+	assert_int_equal(record_decode(body, without, &out, &err), RC_OK);
+	assert_int_equal(out.list_number, 0);
+
+	in.flags |= RECORD_HAS_LIST;
+	assert_int_equal(record_encoded_len(&in), without + 8);
+	assert_ptr_equal(record_encode(&in, body), body + without + 8);
+	assert_int_equal(record_decode(body, without + 8, &out, &err), RC_OK);
+	assert_true(out.list_number == in.list_number);
+	assert_memory_equal(out.token, in.token, TOKEN_BYTES);
+	assert_memory_equal(out.detail, in.detail, in.detail_len);
+	assert_int_equal(record_decode(body, without, &out, &err), RC_INVALID);
+}
+
 static void
 record_with_unknown_flag_is_refused(void **state)
 {
@@ -290,7 +315,7 @@ record_with_unknown_flag_is_refused(void **state)
 
 	(void)state;
 	record_encode(&in, body);
-	body[RECORD_AT_FLAGS] |= 1u << 4;
+	body[RECORD_AT_FLAGS] |= 1u << 5;
 	assert_refused(decode_as_record, body, record_encoded_len(&in));
 }
 
@@ -436,6 +461,7 @@ main(void)
 		cmocka_unit_test(record_token_needs_its_flag),
 		cmocka_unit_test(record_at_its_limits),
 		cmocka_unit_test(record_cut_anywhere_is_refused),
+		cmocka_unit_test(record_list_number_needs_its_flag),
 		cmocka_unit_test(record_with_unknown_flag_is_refused),
 		cmocka_unit_test(quarantine_round_trip),
 		cmocka_unit_test(quarantine_at_its_limits),

@@ -192,6 +192,11 @@ cards_and_changes(void **state)
 		assert_true(((table[i].flags & KIND_FLAG_CHANGE) != 0) == change);
 		if (change)
 			assert_true((table[i].flags & KIND_FLAG_CARD) != 0);
+		bool grant = strncmp(table[i].name, "grant.", 6) == 0;
+
+		assert_true(((table[i].flags & KIND_FLAG_GRANT) != 0) == grant);
+		if (grant)
+			assert_true((table[i].flags & KIND_FLAG_CARD) != 0);
 	}
 	/* a keypad knows duress without a card */
 	assert_int_equal(kind_by_name("access.duress")->flags & KIND_FLAG_CARD, 0);
@@ -209,6 +214,18 @@ numbers_named_in_code_are_the_contracts(void **state)
 			 GATEHOUSE__V1__KIND__KIND_COMMS_CONTROLLER_LOST);
 	assert_int_equal(KIND_CODE_CONTROLLER_RESTORED,
 			 GATEHOUSE__V1__KIND__KIND_COMMS_CONTROLLER_RESTORED);
+	assert_int_equal(KIND_CODE_CARD_REGISTERED, GATEHOUSE__V1__KIND__KIND_CARD_REGISTERED);
+	assert_int_equal(KIND_CODE_CARD_EXTENDED, GATEHOUSE__V1__KIND__KIND_CARD_EXTENDED);
+	assert_int_equal(KIND_CODE_CARD_SUSPENDED, GATEHOUSE__V1__KIND__KIND_CARD_SUSPENDED);
+	assert_int_equal(KIND_CODE_CARD_RESUMED, GATEHOUSE__V1__KIND__KIND_CARD_RESUMED);
+	assert_int_equal(KIND_CODE_CARD_REVOKED, GATEHOUSE__V1__KIND__KIND_CARD_REVOKED);
+	assert_int_equal(KIND_CODE_CARD_REPORTED_LOST,
+			 GATEHOUSE__V1__KIND__KIND_CARD_REPORTED_LOST);
+	assert_int_equal(KIND_CODE_REVOKED_PRESENTED,
+			 GATEHOUSE__V1__KIND__KIND_CARD_REVOKED_PRESENTED);
+	assert_int_equal(KIND_CODE_GRANT_SET, GATEHOUSE__V1__KIND__KIND_GRANT_SET);
+	assert_int_equal(KIND_CODE_GRANT_REMOVED, GATEHOUSE__V1__KIND__KIND_GRANT_REMOVED);
+	assert_int_equal(KIND_CODE_POLICY_DIVERGENCE, GATEHOUSE__V1__KIND__KIND_POLICY_DIVERGENCE);
 	assert_int_equal(KIND_CODE_RECORDS_GAP, GATEHOUSE__V1__KIND__KIND_RECORDS_GAP);
 }
 

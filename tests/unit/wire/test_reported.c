@@ -161,6 +161,10 @@ every_kind_of_a_controller_is_good(void **state)
 			assert_rejected(f, REJECT_NOT_YOURS, "is reported by the server only");
 			continue;
 		}
+		if ((kinds[i].flags & KIND_FLAG_GRANT) != 0) {
+			assert_rejected(f, REJECT_NOT_YOURS, "by registration desks only");
+			continue;
+		}
 		assert_good(f);
 		assert_int_equal(f->record.kind, kinds[i].code);
 	}
