@@ -12,7 +12,7 @@
 #ifndef GATEHOUSE_WIRE_ENTRY_H
 #define GATEHOUSE_WIRE_ENTRY_H
 
-#include "base/base.h"
+#include "wire/alarm.h"
 
 enum entry_type {
 	ENTRY_RECORD = 1,     /* struct record: goes into `records` */
@@ -21,6 +21,8 @@ enum entry_type {
 	ENTRY_ALARM = 4,      /* struct alarm_change: goes into `alarms` */
 	ENTRY_RIGHT = 5,      /* struct right_change: goes into `records`, `cards`, `grants` */
 	ENTRY_DOORS = 6,      /* struct list_doors: the registrar's only */
+	ENTRY_ACTION = 10,    /* struct action: what the desk is to do */
+	ENTRY_SEEN = 11,      /* struct alarm_seen: goes into `alarms` */
 };
 
 enum { TOKEN_BYTES = 16, RAW_CODE_MAX = 32, DETAIL_MAX = 32768, QUARANTINE_DETAIL_MAX = 300 };
@@ -79,10 +81,11 @@ struct alarm_change {
 	uint64_t position; /* of the entry behind this change */
 	uint16_t kind;
 	uint8_t severity;
-	uint8_t state; /* enum AlarmState of the contract */
+	uint8_t state; /* enum alarm_state */
 	uint8_t silent;
+	uint8_t latches; /* when its condition ends, a person has to reset it */
 	uint32_t count;
-	uint32_t controller_id;
+	uint32_t controller_id; /* 0: of a whole site */
 	uint32_t site_id;
 	uint32_t door_id;
 	int64_t device_time_us;
@@ -90,9 +93,62 @@ struct alarm_change {
 	int64_t durable_us;
 	int64_t raised_us;
 	int64_t cleared_us; /* 0: stands */
-	int64_t epoch;      /* of the record behind this change */
+	int64_t epoch;      /* of the record that was the last behind a change */
 	uint64_t seq;
 	char raw_code[RAW_CODE_MAX + 1]; /* terminated */
+
+	/* The action behind this change; VERB_NONE: it was a record. */
+	uint8_t verb, actor_kind; /* enum alarm_verb, enum actor_kind */
+	uint8_t reject, outcome;  /* enum reject_alarm, enum outcome */
+	int64_t acted_us;
+
+	uint8_t stage;                 /* enum alarm_stage */
+	uint8_t escalation;            /* how often it went on to a station further up */
+	uint32_t handed_station_id;    /* 0: not handed over */
+	uint64_t group_id;             /* alarm_id of the group that it belongs to; 0: none */
+	int64_t until_us;              /* shelved or out of service until then */
+	int64_t called_us;             /* whoever is called now, is called since then */
+	int64_t acknowledged_us;       /* 0: nobody answers for it now */
+	int64_t first_acknowledged_us; /* 0: nobody has taken it yet */
+	int64_t offered_us;            /* first written to a console; 0: to none yet */
+	int64_t shown_us;              /* first said to be on a screen */
+
+	/* Borrowed, UTF-8 without control characters; NULL or empty: none. */
+	const char *actor;           /* 0 .. ALARM_NAME_MAX bytes, as the next */
+	const char *operator_code;   /* who sat at the console */
+	const char *acknowledged_by; /* 0 .. ALARM_BY_MAX bytes */
+	const char *text;            /* 0 .. ALARM_TEXT_MAX bytes */
+};
+
+/*
+ * Something that is to be done with an alarm: asked for by somebody who may, or by
+ * the server because a time is over.  Whether it changes anything is decided when
+ * the desk comes to it, in the order of the journal.
+ */
+struct action {
+	uint64_t alarm_id;    /* 0 with VERB_GROUP_BEGUN: the group is new */
+	uint64_t ticket;      /* by which the follower knows it again; 0: the server's own */
+	uint32_t seen_change; /* 0: whatever has happened since */
+	uint8_t verb;         /* enum alarm_verb, not VERB_NONE */
+	uint8_t actor_kind;   /* enum actor_kind, not ACTOR_NONE */
+	uint8_t supervisor;   /* 1: the actor has that right */
+	uint8_t reject, outcome;
+	uint16_t kind;          /* of the group that begins */
+	uint32_t site_id;       /* ... and its site */
+	uint32_t count;         /* VERB_GROUP_COUNTED: how many belong to it */
+	uint32_t to_station_id; /* VERB_HAND_OVER */
+	int64_t when_us;
+	int64_t until_us;
+	/* As in struct alarm_change. */
+	const char *actor, *operator_code, *text;
+};
+
+/* Consoles have it.  Not a change: nothing happened to the alarm. */
+struct alarm_seen {
+	uint64_t alarm_id;
+	uint32_t change;
+	int64_t offered_us; /* 0: this entry doesn't say */
+	int64_t shown_us;   /* likewise */
 };
 
 /* ---- Cards and rights ---------------------------------------------------- */
@@ -209,6 +265,16 @@ enum rc right_change_decode(const uint8_t *body, size_t len, struct right_change
 size_t list_doors_encoded_len(const struct list_doors *doors);
 uint8_t *list_doors_encode(const struct list_doors *doors, uint8_t *out);
 enum rc list_doors_decode(const uint8_t *body, size_t len, struct list_doors *doors,
+			  struct err *err) MUST_CHECK;
+
+size_t action_encoded_len(const struct action *action);
+uint8_t *action_encode(const struct action *action, uint8_t *out);
+enum rc action_decode(const uint8_t *body, size_t len, struct action *action,
+		      struct err *err) MUST_CHECK;
+
+enum { ALARM_SEEN_BYTES = 28 };
+uint8_t *alarm_seen_encode(const struct alarm_seen *seen, uint8_t *out);
+enum rc alarm_seen_decode(const uint8_t *body, size_t len, struct alarm_seen *seen,
 			  struct err *err) MUST_CHECK;
 
 #endif

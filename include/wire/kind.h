@@ -39,6 +39,9 @@ enum {
 	KIND_FLAG_SERVER = 1u << 4,    /* only the server reports it */
 	KIND_FLAG_CHANGE = 1u << 5,    /* card_change may be there */
 	KIND_FLAG_GRANT = 1u << 6,     /* grant_change must be there: registration desks only */
+	KIND_FLAG_LATCH = 1u << 8,     /* its alarm has to be reset by a person */
+	KIND_FLAG_UNSHELVED = 1u << 9, /* ... can't be shelved */
+	KIND_FLAG_ALONE = 1u << 10,    /* ... is never part of a group */
 };
 
 /* Numbers that the code names itself. */
@@ -59,6 +62,8 @@ enum {
 	KIND_CODE_GRANT_REMOVED = 621,
 	KIND_CODE_POLICY_DIVERGENCE = 700,
 	KIND_CODE_RECORDS_GAP = 701,
+	KIND_CODE_ALARM_FLOOD = 720,
+	KIND_CODE_SITE_LOST = 721,
 };
 
 struct kind {

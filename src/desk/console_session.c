@@ -242,7 +242,7 @@ session_take_keep_alive(struct session *session, const struct console_msg *msg)
 	(void)msg;
 }
 
-enum { MESSAGE_TYPES = CONSOLE_MSG_KEEP_ALIVE + 1 };
+enum { MESSAGE_TYPES = CONSOLE_MSG_SHOWN + 1 };
 
 static void (*const session_handlers[SESSION_STATES][MESSAGE_TYPES])(struct session *,
 								     const struct console_msg *) = {

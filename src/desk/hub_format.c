@@ -36,7 +36,15 @@ place_set_door(struct alarm_place *place, const struct door *door)
 static struct alarm_place
 place_of(const struct alarm_change *change, const struct reg *reg)
 {
-	struct alarm_place place = {"", "", "", "", "", "", "", ""};
+	struct alarm_place place = {.area = "",
+				    .site = "",
+				    .site_name = "",
+				    .door = "",
+				    .door_name = "",
+				    .address = "",
+				    .controller = "",
+				    .station = "",
+				    .handed_to = ""};
 	const struct site *site = hub_site(reg, change);
 	const struct door *door = reg != NULL ? reg_door(reg, change->door_id) : NULL;
 	const struct controller *controller =

@@ -165,7 +165,8 @@ console_on_message(struct peer *peer, const uint8_t *payload, size_t n)
 	case GATEHOUSE__V1__TO_CONSOLE__MESSAGE_GOAWAY:
 		peer_goaway(peer, message->goaway);
 		break;
-	case GATEHOUSE__V1__TO_CONSOLE__MESSAGE_KEEP_ALIVE: /* was heard, that's all */
+	case GATEHOUSE__V1__TO_CONSOLE__MESSAGE_KEEP_ALIVE:    /* was heard, that's all */
+	case GATEHOUSE__V1__TO_CONSOLE__MESSAGE_ACTION_RESULT: /* it asks for none */
 	case GATEHOUSE__V1__TO_CONSOLE__MESSAGE__NOT_SET:
 	case _GATEHOUSE__V1__TO_CONSOLE__MESSAGE__CASE_IS_INT_SIZE:
 		break;

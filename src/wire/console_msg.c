@@ -1,19 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The console's side of the contract: frames to messages, answers to frames. */
+/*
+ * The console's side of the contract: frames to messages, answers to frames.
+ * Actions are looked at in console_action.c.
+ */
 #include "wire/console_msg.h"
 
+#include <string.h>
+
+#include "console_action.h"
 #include "pb.h"
-
-const char *
-alarm_state_name(unsigned state)
-{
-	static const char *const names[] = {
-		"unspecified", "unacknowledged", "acknowledged", "returned_unacknowledged",
-		"normal",      "latched",        "shelved",      "out_of_service",
-	};
-
-	return state < ARRAY_LEN(names) ? names[state] : "unspecified";
-}
 
 /* ---- What a console says ------------------------------------------------- */
 
@@ -51,6 +46,7 @@ subscribe_take(struct arena *arena, const Gatehouse__V1__Subscribe *from, struct
 	msg->subscribe.n_kinds = from->n_kinds;
 	msg->subscribe.severity_min = (enum severity)from->severity_min;
 	msg->subscribe.from_position = from->from_position;
+	msg->subscribe.called_only = from->called_only;
 	return RC_OK;
 }
 
@@ -80,6 +76,12 @@ console_msg_decode(struct arena *arena, const uint8_t *bytes, size_t n, struct c
 	case GATEHOUSE__V1__FROM_CONSOLE__MESSAGE_KEEP_ALIVE:
 		msg->type = CONSOLE_MSG_KEEP_ALIVE;
 		return RC_OK;
+	case GATEHOUSE__V1__FROM_CONSOLE__MESSAGE_ACTION:
+		msg->type = CONSOLE_MSG_ACTION;
+		return action_take(arena, from->action, &msg->action, err);
+	case GATEHOUSE__V1__FROM_CONSOLE__MESSAGE_SHOWN:
+		msg->type = CONSOLE_MSG_SHOWN;
+		return shown_take(arena, from->shown, msg, err);
 	case GATEHOUSE__V1__FROM_CONSOLE__MESSAGE__NOT_SET:
 	case _GATEHOUSE__V1__FROM_CONSOLE__MESSAGE__CASE_IS_INT_SIZE:
 		break;
@@ -124,6 +126,26 @@ alarm_set_place(Gatehouse__V1__Alarm *body, const struct alarm_place *place)
 	body->address = pb_text(place->address);
 	body->controller = pb_text(place->controller);
 	body->station = pb_text(place->station);
+	body->handed_to = pb_text(place->handed_to);
+	body->supervised = place->supervised;
+}
+
+/* The names' table must outlive the packing. */
+static void
+alarm_set_called(Gatehouse__V1__Alarm *body, const struct alarm_place *place,
+		 char *called[ALARM_CALLED_MAX])
+{
+	must(place->n_called <= ALARM_CALLED_MAX);
+	for (size_t i = 0; i < place->n_called; i++)
+		called[i] = pb_text(place->called[i]);
+	body->called = called;
+	body->n_called = place->n_called;
+}
+
+static char *
+alarm_text(const char *text)
+{
+	return pb_text(text != NULL ? text : "");
 }
 
 static void
@@ -147,15 +169,42 @@ alarm_set_change(Gatehouse__V1__Alarm *body, const struct alarm_change *change)
 	body->raw_code = pb_text(change->raw_code);
 }
 
+static void
+alarm_set_life(Gatehouse__V1__Alarm *body, const struct alarm_change *change)
+{
+	body->change = change->change;
+	body->verb = (Gatehouse__V1__Verb)change->verb;
+	body->actor_kind = (Gatehouse__V1__ActorKind)change->actor_kind;
+	body->actor = alarm_text(change->actor);
+	body->operator_ = alarm_text(change->operator_code);
+	body->text = alarm_text(change->text);
+	body->reject_reason = (Gatehouse__V1__RejectAlarmReason)change->reject;
+	body->outcome = (Gatehouse__V1__Outcome)change->outcome;
+	body->acted_time_us = change->acted_us;
+	body->stage = (Gatehouse__V1__AlarmStage)change->stage;
+	body->escalation = change->escalation;
+	body->group_id = change->group_id;
+	body->shelved_until_us = change->until_us;
+	body->acknowledged_time_us = change->acknowledged_us;
+	body->acknowledged_by = alarm_text(change->acknowledged_by);
+	body->first_acknowledged_time_us = change->first_acknowledged_us;
+	body->offered_time_us = change->offered_us;
+	body->shown_time_us = change->shown_us;
+	body->latched = change->latches != 0;
+}
+
 size_t
 console_put_alarm(uint8_t out[CONSOLE_ANSWER_MAX], const struct alarm_change *change,
 		  const struct alarm_place *place)
 {
 	Gatehouse__V1__Alarm body = GATEHOUSE__V1__ALARM__INIT;
+	char *called[ALARM_CALLED_MAX];
 	Gatehouse__V1__ToConsole to = GATEHOUSE__V1__TO_CONSOLE__INIT;
 
 	alarm_set_change(&body, change);
+	alarm_set_life(&body, change);
 	alarm_set_place(&body, place);
+	alarm_set_called(&body, place, called);
 	to.message_case = GATEHOUSE__V1__TO_CONSOLE__MESSAGE_ALARM;
 	to.alarm = &body;
 	return put_answer(out, &to);
@@ -211,5 +260,27 @@ console_put_goaway(uint8_t out[CONSOLE_ANSWER_MAX], enum goaway reason, uint32_t
 	body.detail = pb_text(detail);
 	to.message_case = GATEHOUSE__V1__TO_CONSOLE__MESSAGE_GOAWAY;
 	to.goaway = &body;
+	return put_answer(out, &to);
+}
+
+size_t
+console_put_action_result(uint8_t out[CONSOLE_ANSWER_MAX], const struct action_result *result)
+{
+	Gatehouse__V1__ActionResult body = GATEHOUSE__V1__ACTION_RESULT__INIT;
+	Gatehouse__V1__ToConsole to = GATEHOUSE__V1__TO_CONSOLE__INIT;
+	char detail[ALARM_TEXT_MAX + 1];
+
+	must(strlen(result->by) <= ALARM_BY_MAX);
+	pb_cut_text(detail, sizeof(detail), result->detail);
+	body.request_id = result->request_id;
+	body.alarm_id = result->alarm_id;
+	body.accepted = result->refusal == REFUSAL_NONE;
+	body.refusal = (Gatehouse__V1__ActionRefusal)result->refusal;
+	body.change = result->change;
+	body.by = pb_text(result->by);
+	body.at_us = result->at_us;
+	body.detail = detail;
+	to.message_case = GATEHOUSE__V1__TO_CONSOLE__MESSAGE_ACTION_RESULT;
+	to.action_result = &body;
 	return put_answer(out, &to);
 }

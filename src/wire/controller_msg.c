@@ -173,19 +173,6 @@ controller_put_ack(uint8_t out[CONTROLLER_ANSWER_MAX], uint64_t seq)
 	return put_answer(out, &to);
 }
 
-/* Our own texts quote what came from outside: cut them between characters. */
-static void
-cut_text(char *out, size_t size, const char *text)
-{
-	size_t n = strnlen(text, size - 1);
-
-	if (n == size - 1)
-		while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
-			n--;
-	memcpy(out, text, n);
-	out[n] = '\0';
-}
-
 size_t
 controller_put_reject(uint8_t out[CONTROLLER_ANSWER_MAX], uint64_t seq, enum reject reason,
 		      const char *detail)
@@ -194,7 +181,7 @@ controller_put_reject(uint8_t out[CONTROLLER_ANSWER_MAX], uint64_t seq, enum rej
 	Gatehouse__V1__ToController to = GATEHOUSE__V1__TO_CONTROLLER__INIT;
 	char text[320];
 
-	cut_text(text, sizeof(text), detail);
+	pb_cut_text(text, sizeof(text), detail);
 	body.seq = seq;
 	body.reason = (Gatehouse__V1__RejectReason)reason;
 	body.detail = text;
@@ -235,7 +222,7 @@ controller_put_goaway(uint8_t out[CONTROLLER_ANSWER_MAX], enum goaway reason, ui
 	Gatehouse__V1__ToController to = GATEHOUSE__V1__TO_CONTROLLER__INIT;
 	char text[320];
 
-	cut_text(text, sizeof(text), detail);
+	pb_cut_text(text, sizeof(text), detail);
 	body.reason = (Gatehouse__V1__GoawayReason)reason;
 	body.delay_ms = delay_ms;
 	body.detail = text;

@@ -16,7 +16,6 @@
 #include <string.h>
 
 #include "entry_priv.h"
-#include "wire/kind.h"
 
 /*
  * struct record:
@@ -37,22 +36,9 @@ enum { RECORD_FIXED_BYTES = 56 };
  */
 enum { QUARANTINE_FIXED_BYTES = 38 };
 
-/*
- * struct alarm_change:
- *	 0 alarm_id u64		 8 position u64		16 change u32
- *	20 count u32		24 controller_id u32	28 site_id u32
- *	32 door_id u32		36 kind u16		38 severity u8
- *	39 state u8		40 silent u8		41 raw_code_len u8
- *	42 device_time_us i64	50 received_us i64	58 durable_us i64
- *	66 raised_us i64	74 cleared_us i64	82 epoch i64
- *	90 seq u64		98 raw_code
- */
-enum { ALARM_CHANGE_FIXED_BYTES = 98 };
-
 enum {
 	RECORD_FLAGS_KNOWN = RECORD_CLOCK_BACKWARDS | RECORD_CLOCK_OFF | RECORD_UNKNOWN_KIND |
 			     RECORD_HAS_TOKEN | RECORD_HAS_LIST,
-	ALARM_STATE_LAST = 7, /* ALARM_STATE_OUT_OF_SERVICE of the contract */
 };
 
 _Static_assert(DETAIL_MAX <= UINT16_MAX, "lengths of details are stored in 16 bits");
@@ -222,105 +208,5 @@ quarantine_decode(const uint8_t *body, size_t len, struct quarantine *q, struct 
 
 	q->detail = (const char *)body + QUARANTINE_FIXED_BYTES;
 	q->payload = body + QUARANTINE_FIXED_BYTES + q->detail_len;
-	return RC_OK;
-}
-
-/* ---- Changes of alarms --------------------------------------------------- */
-
-size_t
-alarm_change_encoded_len(const struct alarm_change *change)
-{
-	return ALARM_CHANGE_FIXED_BYTES + strnlen(change->raw_code, sizeof(change->raw_code));
-}
-
-uint8_t *
-alarm_change_encode(const struct alarm_change *change, uint8_t *out)
-{
-	size_t raw_code_len = strnlen(change->raw_code, sizeof(change->raw_code));
-
-	must(raw_code_len <= RAW_CODE_MAX);
-
-	out = le_put64(out, change->alarm_id);
-	out = le_put64(out, change->position);
-	out = le_put32(out, change->change);
-	out = le_put32(out, change->count);
-	out = le_put32(out, change->controller_id);
-	out = le_put32(out, change->site_id);
-	out = le_put32(out, change->door_id);
-	out = le_put16(out, change->kind);
-	*out++ = change->severity;
-	*out++ = change->state;
-	*out++ = change->silent;
-	*out++ = (uint8_t)raw_code_len;
-	out = le_put64(out, (uint64_t)change->device_time_us);
-	out = le_put64(out, (uint64_t)change->received_us);
-	out = le_put64(out, (uint64_t)change->durable_us);
-	out = le_put64(out, (uint64_t)change->raised_us);
-	out = le_put64(out, (uint64_t)change->cleared_us);
-	out = le_put64(out, (uint64_t)change->epoch);
-	out = le_put64(out, change->seq);
-	return put_bytes(out, change->raw_code, raw_code_len);
-}
-
-/* Returns the length of the raw code, which has no field of its own. */
-static size_t
-alarm_change_decode_fixed(const uint8_t *in, struct alarm_change *change)
-{
-	size_t raw_code_len;
-
-	*change = (struct alarm_change){0};
-	change->alarm_id = take64(&in);
-	change->position = take64(&in);
-	change->change = take32(&in);
-	change->count = take32(&in);
-	change->controller_id = take32(&in);
-	change->site_id = take32(&in);
-	change->door_id = take32(&in);
-	change->kind = take16(&in);
-	change->severity = take8(&in);
-	change->state = take8(&in);
-	change->silent = take8(&in);
-	raw_code_len = take8(&in);
-	change->device_time_us = (int64_t)take64(&in);
-	change->received_us = (int64_t)take64(&in);
-	change->durable_us = (int64_t)take64(&in);
-	change->raised_us = (int64_t)take64(&in);
-	change->cleared_us = (int64_t)take64(&in);
-	change->epoch = (int64_t)take64(&in);
-	change->seq = take64(&in);
-	return raw_code_len;
-}
-
-/* Severity and state are looked up in tables by those who read them. */
-static enum rc
-alarm_change_check(const struct alarm_change *change, size_t raw_code_len, size_t len,
-		   struct err *err)
-{
-	if (check_most("alarm", "severity", change->severity, SEVERITY_CRITICAL, err) != RC_OK)
-		return RC_INVALID;
-	if (check_most("alarm", "state", change->state, ALARM_STATE_LAST, err) != RC_OK)
-		return RC_INVALID;
-	if (check_most("alarm", "silent", change->silent, 1, err) != RC_OK)
-		return RC_INVALID;
-	if (check_most("alarm", "raw_code_len", raw_code_len, RAW_CODE_MAX, err) != RC_OK)
-		return RC_INVALID;
-	return check_whole("alarm", len, ALARM_CHANGE_FIXED_BYTES + raw_code_len, err);
-}
-
-enum rc
-alarm_change_decode(const uint8_t *body, size_t len, struct alarm_change *change, struct err *err)
-{
-	size_t raw_code_len;
-
-	if (check_fixed("alarm", len, ALARM_CHANGE_FIXED_BYTES, err) != RC_OK)
-		return RC_INVALID;
-	raw_code_len = alarm_change_decode_fixed(body, change);
-	if (alarm_change_check(change, raw_code_len, len, err) != RC_OK)
-		return RC_INVALID;
-
-	/* terminated: the struct was zeroed, and has room for one byte more */
-	if (memchr(body + ALARM_CHANGE_FIXED_BYTES, '\0', raw_code_len) != NULL)
-		return err_invalid(err, "alarm has a raw code with NUL in it");
-	memcpy(change->raw_code, body + ALARM_CHANGE_FIXED_BYTES, raw_code_len);
 	return RC_OK;
 }

@@ -25,6 +25,11 @@
 #define SERVER KIND_FLAG_SERVER
 #define CHANGE (KIND_FLAG_CARD | KIND_FLAG_CHANGE)
 #define GRANT  (KIND_FLAG_CARD | KIND_FLAG_GRANT)
+#define LATCH  (KIND_FLAG_RAISES | KIND_FLAG_LATCH)
+#define ALONE  KIND_FLAG_ALONE
+/* under threat: nobody may be able to look away; duress is reset, too */
+#define PERSON (SILENT | ALONE | KIND_FLAG_UNSHELVED)
+#define HELD   (KIND_FLAG_LATCH | PERSON)
 #define NONE   SEVERITY_NONE
 
 /*
@@ -42,12 +47,12 @@ static const struct kind kinds[] = {
 	{ 101, "access.taken",             KIND_CLASS_ACCESS,  NONE,              0,               0 },
 	{ 102, "access.not_taken",         KIND_CLASS_ACCESS,  NONE,              0,               0 },
 	{ 103, "access.denied",            KIND_CLASS_ACCESS,  NONE,              0,               0 },
-	{ 104, "access.duress",            KIND_CLASS_ALARM,   SEVERITY_CRITICAL, ONCE | SILENT,   0 },
+	{ 104, "access.duress",            KIND_CLASS_ALARM,   SEVERITY_CRITICAL, ONCE | HELD,     0 },
 	{ 110, "exit.request",             KIND_CLASS_ACCESS,  NONE,              0,               0 },
 
 	{ 200, "door.opened",              KIND_CLASS_STATE,   NONE,              0,               0 },
 	{ 201, "door.closed",              KIND_CLASS_STATE,   NONE,              0,               0 },
-	{ 202, "door.forced",              KIND_CLASS_ALARM,   SEVERITY_HIGH,     RAISES,          0 },
+	{ 202, "door.forced",              KIND_CLASS_ALARM,   SEVERITY_HIGH,     LATCH,           0 },
 	{ 203, "door.forced_restored",     KIND_CLASS_ALARM,   NONE,              0,             202 },
 	{ 204, "door.held_open_warning",   KIND_CLASS_ALARM,   NONE,              0,               0 },
 	{ 205, "door.held_open",           KIND_CLASS_ALARM,   SEVERITY_MEDIUM,   RAISES,          0 },
@@ -55,16 +60,16 @@ static const struct kind kinds[] = {
 	{ 210, "door.remote_open",         KIND_CLASS_CONTROL, NONE,              0,               0 },
 	{ 211, "door.locked_down",         KIND_CLASS_CONTROL, NONE,              0,               0 },
 
-	{ 300, "tamper.controller",          KIND_CLASS_ALARM, SEVERITY_HIGH,     RAISES,          0 },
+	{ 300, "tamper.controller",          KIND_CLASS_ALARM, SEVERITY_HIGH,     LATCH,           0 },
 	{ 301, "tamper.controller_restored", KIND_CLASS_ALARM, NONE,              0,             300 },
-	{ 302, "tamper.reader",              KIND_CLASS_ALARM, SEVERITY_HIGH,     RAISES,          0 },
+	{ 302, "tamper.reader",              KIND_CLASS_ALARM, SEVERITY_HIGH,     LATCH,           0 },
 	{ 303, "tamper.reader_restored",     KIND_CLASS_ALARM, NONE,              0,             302 },
-	{ 304, "tamper.cabinet",             KIND_CLASS_ALARM, SEVERITY_HIGH,     RAISES,          0 },
+	{ 304, "tamper.cabinet",             KIND_CLASS_ALARM, SEVERITY_HIGH,     LATCH,           0 },
 	{ 305, "tamper.cabinet_restored",    KIND_CLASS_ALARM, NONE,              0,             304 },
-	{ 320, "panic",                      KIND_CLASS_ALARM, SEVERITY_CRITICAL, ONCE | SILENT,   0 },
-	{ 321, "hold_up",                    KIND_CLASS_ALARM, SEVERITY_CRITICAL, ONCE | SILENT,   0 },
+	{ 320, "panic",                      KIND_CLASS_ALARM, SEVERITY_CRITICAL, ONCE | PERSON,   0 },
+	{ 321, "hold_up",                    KIND_CLASS_ALARM, SEVERITY_CRITICAL, ONCE | PERSON,   0 },
 	{ 322, "emergency_call",             KIND_CLASS_ALARM, SEVERITY_CRITICAL, ONCE,            0 },
-	{ 330, "fire",                       KIND_CLASS_ALARM, SEVERITY_CRITICAL, ONCE,            0 },
+	{ 330, "fire",                       KIND_CLASS_ALARM, SEVERITY_CRITICAL, ONCE | ALONE,    0 },
 
 	{ 400, "power.mains_lost",          KIND_CLASS_FAULT,  NONE,              0,               0 },
 	{ 401, "power.mains_restored",      KIND_CLASS_FAULT,  NONE,              0,               0 },
@@ -95,6 +100,8 @@ static const struct kind kinds[] = {
 
 	{ 700, "policy.divergence",        KIND_CLASS_ALARM,   SEVERITY_HIGH,     ONCE | SERVER,   0 },
 	{ 701, "records.gap",              KIND_CLASS_ALARM,   SEVERITY_MEDIUM,   ONCE | SERVER,   0 },
+	{ 720, "alarm.flood",              KIND_CLASS_ALARM,   SEVERITY_HIGH,     ONCE | SERVER,   0 },
+	{ 721, "comms.site_lost",          KIND_CLASS_ALARM,   SEVERITY_HIGH,     ONCE | SERVER,   0 },
 
 	{ 800, "supervision.test",         KIND_CLASS_SYSTEM,  NONE,              0,               0 },
 };

@@ -67,6 +67,18 @@ pb_text_ok(const struct arena *arena, const char *text, size_t max)
 	return ascii || pb_utf8_ok(text, len);
 }
 
+void
+pb_cut_text(char *out, size_t size, const char *text)
+{
+	size_t n = strnlen(text, size - 1);
+
+	if (n == size - 1)
+		while (n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80)
+			n--;
+	memcpy(out, text, n);
+	out[n] = '\0';
+}
+
 char *
 pb_text(const char *text)
 {

@@ -16,6 +16,9 @@ size_t pb_put_framed(uint8_t *out, size_t max, const ProtobufCMessage *message);
  * and without NUL, at most `max` bytes. */
 bool pb_text_ok(const struct arena *arena, const char *text, size_t max);
 
+/* Our own texts quote what came from outside: cuts them between characters. */
+void pb_cut_text(char *out, size_t size, const char *text);
+
 /* protobuf-c wants char * where it only reads. */
 char *pb_text(const char *text);
 

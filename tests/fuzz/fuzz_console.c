@@ -14,6 +14,20 @@ enum { FRAME_MAX = 16 * 1024, ARENA_BYTES = 32 * 1024 };
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 
 static void
+take_action(const struct action_request *action)
+{
+	struct err err = {0};
+	enum rc rc = action_request_check(action, &err);
+
+	must(strlen(action->operator_code) <= ALARM_NAME_MAX);
+	must(strlen(action->text) <= ALARM_TEXT_MAX);
+	must(strlen(action->station) <= ALARM_NAME_MAX);
+	must(action->verb == VERB_NONE || verb_is_of_people(action->verb));
+	must((unsigned)action->reject < REJECT_ALARMS && (unsigned)action->outcome < OUTCOMES);
+	must(rc == RC_OK || (rc == RC_INVALID && err.msg[0] != '\0'));
+}
+
+static void
 take_message(struct arena *arena, const uint8_t *payload, size_t len)
 {
 	struct console_msg msg;
@@ -36,6 +50,15 @@ take_message(struct arena *arena, const uint8_t *payload, size_t len)
 			must(strlen(msg.subscribe.areas[i]) <= HELLO_TEXT_MAX);
 		for (size_t i = 0; i < msg.subscribe.n_kinds; i++)
 			sum ^= msg.subscribe.kinds[i];
+		(void)sum;
+		break;
+	case CONSOLE_MSG_ACTION:
+		take_action(&msg.action);
+		break;
+	case CONSOLE_MSG_SHOWN:
+		must(msg.shown.n <= SHOWN_MAX);
+		for (size_t i = 0; i < msg.shown.n; i++)
+			sum ^= msg.shown.alarms[i].change;
 		(void)sum;
 		break;
 	case CONSOLE_MSG_KEEP_ALIVE:

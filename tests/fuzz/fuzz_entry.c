@@ -18,6 +18,12 @@ check_same(const uint8_t *again, const uint8_t *end, const uint8_t *body, size_t
 	must(memcmp(again, body, len) == 0);
 }
 
+static void
+check_text(const char *text, size_t max)
+{
+	must(text == NULL || (text[0] != '\0' && strlen(text) <= max));
+}
+
 static enum rc
 take_record(const uint8_t *body, size_t len, uint8_t *again, struct err *err)
 {
@@ -55,6 +61,10 @@ take_alarm(const uint8_t *body, size_t len, uint8_t *again, struct err *err)
 	if (rc != RC_OK)
 		return rc;
 	must(memchr(change.raw_code, '\0', sizeof(change.raw_code)) != NULL);
+	check_text(change.actor, ALARM_NAME_MAX);
+	check_text(change.operator_code, ALARM_NAME_MAX);
+	check_text(change.acknowledged_by, ALARM_BY_MAX);
+	check_text(change.text, ALARM_TEXT_MAX);
 	must(alarm_change_encoded_len(&change) == len);
 	check_same(again, alarm_change_encode(&change, again), body, len);
 	return RC_OK;
@@ -88,6 +98,34 @@ take_doors(const uint8_t *body, size_t len, uint8_t *again, struct err *err)
 	return RC_OK;
 }
 
+static enum rc
+take_action(const uint8_t *body, size_t len, uint8_t *again, struct err *err)
+{
+	struct action action;
+	enum rc rc = action_decode(body, len, &action, err);
+
+	if (rc != RC_OK)
+		return rc;
+	check_text(action.actor, ALARM_NAME_MAX);
+	check_text(action.operator_code, ALARM_NAME_MAX);
+	check_text(action.text, ALARM_TEXT_MAX);
+	must(verb_is_known(action.verb));
+	must(action_encoded_len(&action) == len);
+	check_same(again, action_encode(&action, again), body, len);
+	return RC_OK;
+}
+
+static enum rc
+take_seen(const uint8_t *body, size_t len, uint8_t *again, struct err *err)
+{
+	struct alarm_seen seen;
+	enum rc rc = alarm_seen_decode(body, len, &seen, err);
+
+	if (rc == RC_OK)
+		check_same(again, alarm_seen_encode(&seen, again), body, len);
+	return rc;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -102,7 +140,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	again = malloc(n);
 	must(body != NULL && again != NULL);
 	memcpy(body, data + 1, n - 1);
-	switch (data[0] % 8) {
+	switch (data[0] % 16) {
 	case ENTRY_RECORD:
 	case ENTRY_AHEAD:
 		rc = take_record(body, n - 1, again, &err);
@@ -115,6 +153,12 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 		break;
 	case ENTRY_DOORS:
 		rc = take_doors(body, n - 1, again, &err);
+		break;
+	case ENTRY_ACTION:
+		rc = take_action(body, n - 1, again, &err);
+		break;
+	case ENTRY_SEEN:
+		rc = take_seen(body, n - 1, again, &err);
 		break;
 	default:
 		rc = take_alarm(body, n - 1, again, &err);

@@ -491,7 +491,7 @@ static void
 impossible_desks_are_refused(void **state)
 {
 	/* an alarm as it is saved: newest record, length, body with a raw code of two bytes */
-	enum { BODY = 16 + 2, SAVED = BODY + 98 + 2, DOOR_AT = 32, STATE_AT = 39 };
+	enum { BODY = 16 + 2, SAVED = BODY + 181 + 2, DOOR_AT = 32, STATE_AT = 39 };
 	struct desk *desk = desk_of(4, 3);
 	uint8_t *first, *last;
 	struct buf buf;

@@ -17,7 +17,7 @@
 #include "gatehouse.pb-c.h"
 #include "wire/entry.h"
 
-/* Places in the bodies, as the comments in wire/entry.c draw them. */
+/* Places in the bodies, as the comments in wire/entry.c and wire/entry_alarm.c draw them. */
 enum {
 	RECORD_AT_FLAGS = 48,
 	RECORD_AT_RAW_CODE_LEN = 52,
@@ -28,6 +28,12 @@ enum {
 	ALARM_AT_STATE = 39,
 	ALARM_AT_SILENT = 40,
 	ALARM_AT_RAW_CODE_LEN = 41,
+	ACTION_AT_VERB = 20,
+	ACTION_AT_ACTOR_KIND = 21,
+	ACTION_AT_SUPERVISOR = 22,
+	ACTION_AT_REJECT = 23,
+	ACTION_AT_OUTCOME = 24,
+	ACTION_AT_TEXT_LEN = 59,
 };
 
 static struct record
@@ -95,6 +101,50 @@ sample_alarm(void)
 		.epoch = -18,
 		.seq = 19,
 		.raw_code = "raw",
+		.latches = 1,
+		.verb = VERB_DISPATCHED,
+		.actor_kind = ACTOR_CONSOLE,
+		.reject = REJECT_ALARM_TOO_OLD,
+		.outcome = OUTCOME_TEST,
+		.acted_us = 20,
+		.stage = ALARM_STAGE_DISPATCHED,
+		.escalation = 21,
+		.handed_station_id = 22,
+		.group_id = 23,
+		.until_us = 24,
+		.called_us = 25,
+		.acknowledged_us = 26,
+		.first_acknowledged_us = 27,
+		.offered_us = 28,
+		.shown_us = 29,
+		.actor = "desk-north",
+		.operator_code = "7",
+		.acknowledged_by = "7@desk-north",
+		.text = "two on the way",
+	};
+}
+
+static struct action
+sample_action(void)
+{
+	return (struct action){
+		.alarm_id = UINT64_C(3) << 48 | 17,
+		.ticket = 2,
+		.seen_change = 3,
+		.verb = VERB_HAND_OVER,
+		.actor_kind = ACTOR_OPERATOR,
+		.supervisor = 1,
+		.reject = REJECT_ALARM_WRONG_KIND,
+		.outcome = OUTCOME_TECHNICAL,
+		.kind = 720,
+		.site_id = 4,
+		.count = 5,
+		.to_station_id = 6,
+		.when_us = 7,
+		.until_us = -8,
+		.actor = "root",
+		.operator_code = "12",
+		.text = "to you",
 	};
 }
 
@@ -116,7 +166,7 @@ assert_record_equal(const struct record *a, const struct record *b)
 	assert_memory_equal(a->detail, b->detail, a->detail_len);
 }
 
-/* One of the three decoders, as a question of yes or no. */
+/* One of the decoders, as a question of yes or no. */
 typedef enum rc decoder(const uint8_t *body, size_t len, struct err *err);
 
 static enum rc
@@ -141,6 +191,22 @@ decode_as_alarm(const uint8_t *body, size_t len, struct err *err)
 	struct alarm_change change;
 
 	return alarm_change_decode(body, len, &change, err);
+}
+
+static enum rc
+decode_as_action(const uint8_t *body, size_t len, struct err *err)
+{
+	struct action action;
+
+	return action_decode(body, len, &action, err);
+}
+
+static enum rc
+decode_as_seen(const uint8_t *body, size_t len, struct err *err)
+{
+	struct alarm_seen seen;
+
+	return alarm_seen_decode(body, len, &seen, err);
 }
 
 static enum rc
@@ -394,6 +460,142 @@ alarm_change_round_trip(void **state)
 }
 
 static void
+alarm_change_keeps_its_life(void **state)
+{
+	uint8_t body[ENTRY_BODY_MAX];
+	struct alarm_change in = sample_alarm(), out;
+	struct err err = {0};
+
+	(void)state;
+	alarm_change_encode(&in, body);
+	assert_int_equal(alarm_change_decode(body, alarm_change_encoded_len(&in), &out, &err),
+			 RC_OK);
+	assert_true(out.latches == 1 && out.verb == VERB_DISPATCHED);
+	assert_true(out.actor_kind == ACTOR_CONSOLE && out.reject == REJECT_ALARM_TOO_OLD);
+	assert_true(out.outcome == OUTCOME_TEST && out.stage == ALARM_STAGE_DISPATCHED);
+	assert_true(out.acted_us == 20 && out.escalation == 21 && out.handed_station_id == 22);
+	assert_true(out.group_id == 23 && out.until_us == 24 && out.called_us == 25);
+	assert_true(out.acknowledged_us == 26 && out.first_acknowledged_us == 27);
+	assert_true(out.offered_us == 28 && out.shown_us == 29);
+	assert_string_equal(out.actor, "desk-north");
+	assert_string_equal(out.operator_code, "7");
+	assert_string_equal(out.acknowledged_by, "7@desk-north");
+	assert_string_equal(out.text, "two on the way");
+}
+
+/* Texts are borrowed with their ends: one that ends early or not at all, or is empty and
+ * yet takes a byte, was never written. */
+static void
+texts_end_where_they_say(void **state)
+{
+	uint8_t body[ENTRY_BODY_MAX];
+	struct action in = sample_action();
+	size_t len = action_encoded_len(&in);
+
+	(void)state;
+	action_encode(&in, body);
+	body[len - 1] = 'x';
+	assert_refused(decode_as_action, body, len);
+	action_encode(&in, body);
+	body[len - 2] = '\0';
+	assert_refused(decode_as_action, body, len);
+	in.text = NULL;
+	len = action_encoded_len(&in);
+	action_encode(&in, body);
+	body[ACTION_AT_TEXT_LEN] = 1;
+	body[len] = '\0';
+	assert_refused(decode_as_action, body, len + 1);
+}
+
+static void
+action_round_trip(void **state)
+{
+	uint8_t body[ENTRY_BODY_MAX];
+	struct action in = sample_action(), out;
+	struct err err = {0};
+	size_t len = action_encoded_len(&in);
+
+	(void)state;
+	assert_ptr_equal(action_encode(&in, body), body + len);
+	assert_int_equal(action_decode(body, len, &out, &err), RC_OK);
+	assert_true(out.alarm_id == in.alarm_id && out.ticket == 2 && out.seen_change == 3);
+	assert_true(out.verb == VERB_HAND_OVER && out.actor_kind == ACTOR_OPERATOR);
+	assert_true(out.supervisor == 1 && out.reject == REJECT_ALARM_WRONG_KIND);
+	assert_true(out.outcome == OUTCOME_TECHNICAL && out.kind == 720 && out.site_id == 4);
+	assert_true(out.count == 5 && out.to_station_id == 6);
+	assert_true(out.when_us == 7 && out.until_us == -8);
+	assert_string_equal(out.actor, "root");
+	assert_string_equal(out.operator_code, "12");
+	assert_string_equal(out.text, "to you");
+	assert_only_whole(decode_as_action, body, len);
+}
+
+static void
+action_beyond_its_tables_is_refused(void **state)
+{
+	static const struct {
+		size_t at;
+		uint8_t wrong;
+	} fields[] = {
+		{ACTION_AT_VERB, 0},
+		{ACTION_AT_VERB, VERB_OF_PEOPLE_LAST + 1},
+		{ACTION_AT_VERB, VERBS},
+		{ACTION_AT_ACTOR_KIND, 0},
+		{ACTION_AT_ACTOR_KIND, ACTOR_KINDS},
+		{ACTION_AT_SUPERVISOR, 2},
+		{ACTION_AT_REJECT, REJECT_ALARMS},
+		{ACTION_AT_OUTCOME, OUTCOMES},
+	};
+	uint8_t body[ENTRY_BODY_MAX];
+	struct action in = sample_action();
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(fields); i++) {
+		action_encode(&in, body);
+		body[fields[i].at] = fields[i].wrong;
+		assert_refused(decode_as_action, body, action_encoded_len(&in));
+	}
+}
+
+static void
+action_text_at_its_limit(void **state)
+{
+	uint8_t body[ENTRY_BODY_MAX];
+	struct action in = sample_action();
+	char text[ALARM_TEXT_MAX + 1];
+	struct err err = {0};
+	size_t len;
+
+	(void)state;
+	memset(text, 'z', ALARM_TEXT_MAX);
+	text[ALARM_TEXT_MAX] = '\0';
+	in.text = text;
+	len = action_encoded_len(&in);
+	action_encode(&in, body);
+	assert_int_equal(decode_exactly(decode_as_action, body, len, &err), RC_OK);
+	/* one byte longer, and whole */
+	body[len - 1] = 'z';
+	body[len] = '\0';
+	body[ACTION_AT_TEXT_LEN]++;
+	assert_refused(decode_as_action, body, len + 1);
+}
+
+static void
+seen_round_trip(void **state)
+{
+	struct alarm_seen in = {.alarm_id = 1, .change = 2, .offered_us = 3, .shown_us = -4}, out;
+	uint8_t body[ALARM_SEEN_BYTES + 1];
+	struct err err = {0};
+
+	(void)state;
+	assert_ptr_equal(alarm_seen_encode(&in, body), body + ALARM_SEEN_BYTES);
+	assert_int_equal(alarm_seen_decode(body, ALARM_SEEN_BYTES, &out, &err), RC_OK);
+	assert_true(out.alarm_id == 1 && out.change == 2);
+	assert_true(out.offered_us == 3 && out.shown_us == -4);
+	assert_only_whole(decode_as_seen, body, ALARM_SEEN_BYTES);
+}
+
+static void
 alarm_change_raw_code_at_its_limits(void **state)
 {
 	uint8_t body[ENTRY_BODY_MAX];
@@ -419,6 +621,7 @@ alarm_change_with_nul_in_its_raw_code_is_refused(void **state)
 
 	(void)state;
 	memcpy(in.raw_code, "AB", sizeof("AB"));
+	in.actor = in.operator_code = in.acknowledged_by = in.text = NULL;
 	len = alarm_change_encoded_len(&in);
 	alarm_change_encode(&in, body);
 	body[len - 1] = '\0';
@@ -466,6 +669,12 @@ main(void)
 		cmocka_unit_test(quarantine_round_trip),
 		cmocka_unit_test(quarantine_at_its_limits),
 		cmocka_unit_test(alarm_change_round_trip),
+		cmocka_unit_test(alarm_change_keeps_its_life),
+		cmocka_unit_test(texts_end_where_they_say),
+		cmocka_unit_test(action_round_trip),
+		cmocka_unit_test(action_beyond_its_tables_is_refused),
+		cmocka_unit_test(action_text_at_its_limit),
+		cmocka_unit_test(seen_round_trip),
 		cmocka_unit_test(alarm_change_raw_code_at_its_limits),
 		cmocka_unit_test(alarm_change_with_nul_in_its_raw_code_is_refused),
 		cmocka_unit_test(alarm_change_beyond_its_tables_is_refused),
