@@ -25,8 +25,9 @@ HARDEN := -fPIE
 OPT    := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all
 endif
 
-PKGS      := libevent_core openssl libpq libprotobuf-c yaml-0.1 jansson libisal libsystemd
-PKG_FLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKGS      := libevent_core openssl libpq libprotobuf-c yaml-0.1 jansson libisal libsystemd \
+             glib-2.0
+PKG_FLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
 PKG_LIBS  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcsv
 # what gatehousectl alone needs: door labels
 PKGS_ctl      := libqrencode pangocairo cairo-pdf cairo-svg

@@ -49,6 +49,7 @@ done <<'TABLE'
 openssl/ src/wire/|src/ctl/(ca|init)
 libpq-fe.h src/store/|src/sim/verify
 gatehouse.pb-c.h src/wire/|src/sim/|include/sim/
+glib.h src/register/zone
 event2/ src/base/(loop|listen)|src/wire/stream|src/daemon/(control|gatehoused)
 yaml.h src/base/conf|src/ctl/setup_yaml
 TABLE

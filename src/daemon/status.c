@@ -195,12 +195,13 @@ status_register(const struct gatehoused *daemon)
 
 	if (daemon->reg != NULL)
 		counts = reg_counts(daemon->reg);
-	return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "as_of_us",
+	return json_pack("{s:I, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "as_of_us",
 			 (json_int_t)(daemon->reg != NULL ? reg_as_of_us(daemon->reg) : 0),
 			 "source", sources[daemon->reg_source], "stations", number(counts.stations),
 			 "areas", number(counts.areas), "sites", number(counts.sites),
 			 "controllers", number(counts.controllers), "doors", number(counts.doors),
-			 "consoles", number(counts.consoles));
+			 "consoles", number(counts.consoles), "desks", number(counts.desks),
+			 "units", number(counts.units), "groups", number(counts.groups));
 }
 
 static json_t *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Building a register: rows are gathered in any order, then sorted, checked and
- * tied together by pointers.  Owner: one thread, until reg_build() hands out an
+ * Building a register: what was gathered is sorted, checked and tied together by
+ * pointers.  Owner: one thread, until reg_build() hands out an
  * immutable register.
  *
  * Nothing about the rows is believed: texts have bounds, ids are unique and not
@@ -14,169 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "register/zone.h"
 #include "register_priv.h"
-
-/* Texts of some 500 rows; longer texts than that don't exist (TEXT_KEEP_MAX). */
-enum { ARENA_BLOCK_BYTES = 64 * 1024 };
-
-/* Of a text that is too long so much is kept: enough to find out, and to name it. */
-enum { TEXT_KEEP_MAX = REGISTER_TEXT_MAX + 1 };
-
-struct reg_builder {
-	struct reg *reg;
-};
-
-/* ---- Gathering ------------------------------------------------------------ */
-
-struct reg_builder *
-reg_builder_new(void)
-{
-	struct reg_builder *b = xcalloc(1, sizeof(*b));
-
-	b->reg = xcalloc(1, sizeof(*b->reg));
-	return b;
-}
-
-void
-reg_builder_free(struct reg_builder **builder)
-{
-	struct reg_builder *b = *builder;
-
-	if (b == NULL)
-		return;
-	reg_free(&b->reg);
-	free(b);
-	*builder = NULL;
-}
-
-static char *
-arena_take(struct reg *reg, size_t n)
-{
-	struct arena_block *block = reg->arena;
-	char *taken;
-
-	if (block == NULL || block->capacity - block->used < n) {
-		block = xcalloc(1, sizeof(*block) + ARENA_BLOCK_BYTES);
-		block->capacity = ARENA_BLOCK_BYTES;
-		block->next = reg->arena;
-		reg->arena = block;
-	}
-	taken = block->bytes + block->used;
-	block->used += n;
-	return taken;
-}
-
-static const char *
-builder_copy_text(struct reg_builder *b, const char *text)
-{
-	size_t len = strnlen(text != NULL ? text : "", TEXT_KEEP_MAX);
-	char *copy = arena_take(b->reg, len + 1);
-
-	if (len > 0)
-		memcpy(copy, text, len);
-	copy[len] = '\0';
-	return copy;
-}
-
-/* Returns room for one more row.  It moves with the next one. */
-static void *
-builder_add_row(struct reg_builder *b, enum table_id id)
-{
-	struct table *table = &b->reg->tables[id];
-
-	if (table->n == table->capacity) {
-		table->capacity = table->capacity == 0 ? 64 : 2 * table->capacity;
-		table->rows = xrealloc(table->rows, table->capacity * table_forms[id].row_bytes);
-	}
-	return table_row(table, id, table->n++);
-}
-
-void
-reg_add_station(struct reg_builder *b, uint32_t id, const char *code, const char *name)
-{
-	struct station *row = builder_add_row(b, TABLE_STATIONS);
-
-	*row = (struct station){
-		.id = id,
-		.code = builder_copy_text(b, code),
-		.name = builder_copy_text(b, name),
-	};
-}
-
-void
-reg_add_area(struct reg_builder *b, uint32_t id, uint32_t parent_id, uint32_t station_id,
-	     const char *code, const char *name)
-{
-	struct area *row = builder_add_row(b, TABLE_AREAS);
-
-	*row = (struct area){
-		.id = id,
-		.parent_id = parent_id,
-		.station_id = station_id,
-		.code = builder_copy_text(b, code),
-		.name = builder_copy_text(b, name),
-	};
-}
-
-void
-reg_add_site(struct reg_builder *b, uint32_t id, uint32_t area_id, const char *code,
-	     const char *name, const char *address)
-{
-	struct site *row = builder_add_row(b, TABLE_SITES);
-
-	*row = (struct site){
-		.id = id,
-		.area_id = area_id,
-		.code = builder_copy_text(b, code),
-		.name = builder_copy_text(b, name),
-		.address = builder_copy_text(b, address),
-	};
-}
-
-void
-reg_add_controller(struct reg_builder *b, uint32_t id, uint32_t site_id, const char *name,
-		   bool enabled)
-{
-	struct controller *row = builder_add_row(b, TABLE_CONTROLLERS);
-
-	*row = (struct controller){
-		.id = id,
-		.site_id = site_id,
-		.enabled = enabled,
-		.name = builder_copy_text(b, name),
-	};
-}
-
-void
-reg_add_door(struct reg_builder *b, uint32_t id, uint32_t site_id, uint32_t controller_id,
-	     uint32_t number, const char *code, const char *name, const char *address)
-{
-	struct door *row = builder_add_row(b, TABLE_DOORS);
-
-	*row = (struct door){
-		.id = id,
-		.site_id = site_id,
-		.controller_id = controller_id,
-		.number = number,
-		.code = builder_copy_text(b, code),
-		.name = builder_copy_text(b, name),
-		.address = builder_copy_text(b, address),
-	};
-}
-
-void
-reg_add_console(struct reg_builder *b, uint32_t id, uint32_t station_id, const char *name,
-		bool enabled)
-{
-	struct console *row = builder_add_row(b, TABLE_CONSOLES);
-
-	*row = (struct console){
-		.id = id,
-		.station_id = station_id,
-		.enabled = enabled,
-		.name = builder_copy_text(b, name),
-	};
-}
 
 /* ---- Rows: texts, order, uniqueness --------------------------------------- */
 
@@ -191,10 +30,13 @@ compare_ids(const void *a, const void *b)
 static int
 compare_codes(const void *a, const void *b, void *arg)
 {
-	const size_t *offset = arg;
+	const struct table_form *form = arg;
+	const void *left = *(const void *const *)a, *right = *(const void *const *)b;
+	uint32_t left_site = row_site(left, form), right_site = row_site(right, form);
 
-	return strcmp(row_text(*(const void *const *)a, *offset),
-		      row_text(*(const void *const *)b, *offset));
+	if (left_site != right_site)
+		return left_site < right_site ? -1 : 1;
+	return strcmp(row_text(left, form->code_offset), row_text(right, form->code_offset));
 }
 
 static enum rc
@@ -253,20 +95,19 @@ table_sort_ids(struct table *table, enum table_id id, struct err *err)
 static enum rc
 table_sort_codes(struct table *table, enum table_id id, struct err *err)
 {
-	const struct table_form *form = &table_forms[id];
-	size_t offset = form->code_offset;
+	/* qsort_r() takes no const */
+	struct table_form form = table_forms[id];
 
 	table->by_code = xcalloc(table->n + 1, sizeof(*table->by_code));
 	for (size_t i = 0; i < table->n; i++)
 		table->by_code[i] = table_row(table, id, i);
-	qsort_r(table->by_code, table->n, sizeof(*table->by_code), compare_codes, &offset);
+	qsort_r(table->by_code, table->n, sizeof(*table->by_code), compare_codes, &form);
 	for (size_t i = 1; i < table->n; i++) {
-		const char *code = row_text(table->by_code[i], offset);
-
-		if (strcmp(code, row_text(table->by_code[i - 1], offset)) == 0)
+		if (compare_codes(&table->by_code[i], &table->by_code[i - 1], &form) == 0)
 			return err_invalid(err, "%ss %u and %u have the same code \"%s\"",
-					   form->what, row_id(table->by_code[i - 1]),
-					   row_id(table->by_code[i]), code);
+					   form.what, row_id(table->by_code[i - 1]),
+					   row_id(table->by_code[i]),
+					   row_text(table->by_code[i], form.code_offset));
 	}
 	return RC_OK;
 }
@@ -358,6 +199,34 @@ inherit_stations(struct reg *reg)
 	}
 }
 
+/* The zone of that name, made when it is met first: most sites share a few. */
+static const struct zone *
+reg_zone(struct reg *reg, const char *name, struct err *err)
+{
+	struct zone *zone;
+
+	for (size_t i = 0; i < reg->n_zones; i++) {
+		if (strcmp(zone_name(reg->zones[i]), name) == 0)
+			return reg->zones[i];
+	}
+	if (zone_new(&zone, name, err) != RC_OK)
+		return NULL;
+	reg->zones = xrealloc(reg->zones, (reg->n_zones + 1) * sizeof(*reg->zones));
+	reg->zones[reg->n_zones++] = zone;
+	return zone;
+}
+
+static enum rc
+link_zone(struct reg *reg, struct site *site, struct err *err)
+{
+	struct err why;
+
+	site->zone = reg_zone(reg, site->timezone, &why);
+	if (site->zone == NULL)
+		return err_invalid(err, "site %u: %.200s", site->id, why.msg);
+	return RC_OK;
+}
+
 static enum rc
 link_sites(struct reg *reg, struct err *err)
 {
@@ -368,7 +237,7 @@ link_sites(struct reg *reg, struct err *err)
 
 		site->area =
 			find_referred(reg, TABLE_SITES, site->id, TABLE_AREAS, site->area_id, err);
-		if (site->area == NULL)
+		if (site->area == NULL || link_zone(reg, site, err) != RC_OK)
 			return RC_INVALID;
 	}
 	return RC_OK;
@@ -487,9 +356,9 @@ link_all(struct reg *reg, struct err *err)
 	if (link_sites(reg, err) != RC_OK || link_consoles(reg, err) != RC_OK)
 		return RC_INVALID;
 	/* doors look for their controllers */
-	if (link_controllers(reg, err) != RC_OK)
+	if (link_controllers(reg, err) != RC_OK || link_doors(reg, err) != RC_OK)
 		return RC_INVALID;
-	return link_doors(reg, err);
+	return links_build(reg, err);
 }
 
 enum rc

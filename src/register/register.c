@@ -12,21 +12,30 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "register/zone.h"
 #include "register_priv.h"
 
 const struct table_form table_forms[TABLE_COUNT] = {
 	[TABLE_STATIONS] = {"station", sizeof(struct station), offsetof(struct station, code),
-			    offsetof(struct station, name), 0},
+			    offsetof(struct station, name), 0, 0},
 	[TABLE_AREAS] = {"area", sizeof(struct area), offsetof(struct area, code),
-			 offsetof(struct area, name), 0},
+			 offsetof(struct area, name), 0, 0},
 	[TABLE_SITES] = {"site", sizeof(struct site), offsetof(struct site, code),
-			 offsetof(struct site, name), offsetof(struct site, address)},
+			 offsetof(struct site, name), offsetof(struct site, address), 0},
 	[TABLE_CONTROLLERS] = {"controller", sizeof(struct controller),
-			       offsetof(struct controller, name), 0, 0},
+			       offsetof(struct controller, name), 0, 0, 0},
 	[TABLE_DOORS] = {"door", sizeof(struct door), offsetof(struct door, code),
-			 offsetof(struct door, name), offsetof(struct door, address)},
-	[TABLE_CONSOLES] = {"console", sizeof(struct console), offsetof(struct console, name), 0,
+			 offsetof(struct door, name), offsetof(struct door, address), 0},
+	[TABLE_CONSOLES] = {"console", sizeof(struct console), offsetof(struct console, name), 0, 0,
 			    0},
+	[TABLE_DESKS] = {"desk", sizeof(struct registration_desk),
+			 offsetof(struct registration_desk, name), 0, 0, 0},
+	[TABLE_UNITS] = {"unit", sizeof(struct unit), offsetof(struct unit, code),
+			 offsetof(struct unit, name), offsetof(struct unit, address),
+			 offsetof(struct unit, site_id)},
+	[TABLE_GROUPS] = {"group of doors", sizeof(struct door_group),
+			  offsetof(struct door_group, code), offsetof(struct door_group, name), 0,
+			  offsetof(struct door_group, site_id)},
 };
 
 /* table_find() reads the id at the beginning of whatever row it is given. */
@@ -36,6 +45,9 @@ _Static_assert(offsetof(struct site, id) == 0, "id comes first");
 _Static_assert(offsetof(struct controller, id) == 0, "id comes first");
 _Static_assert(offsetof(struct door, id) == 0, "id comes first");
 _Static_assert(offsetof(struct console, id) == 0, "id comes first");
+_Static_assert(offsetof(struct registration_desk, id) == 0, "id comes first");
+_Static_assert(offsetof(struct unit, id) == 0, "id comes first");
+_Static_assert(offsetof(struct door_group, id) == 0, "id comes first");
 
 void *
 table_find(const struct reg *reg, enum table_id id, uint32_t row)
@@ -57,8 +69,18 @@ table_find(const struct reg *reg, enum table_id id, uint32_t row)
 	return NULL;
 }
 
+static int
+compare_code(const void *row, const struct table_form *form, uint32_t site_id, const char *code)
+{
+	uint32_t site = row_site(row, form);
+
+	if (site != site_id)
+		return site < site_id ? -1 : 1;
+	return strcmp(row_text(row, form->code_offset), code);
+}
+
 const void *
-table_find_code(const struct reg *reg, enum table_id id, const char *code)
+table_find_code(const struct reg *reg, enum table_id id, uint32_t site_id, const char *code)
 {
 	const struct table *table = &reg->tables[id];
 	size_t low = 0, high = table->n;
@@ -66,7 +88,7 @@ table_find_code(const struct reg *reg, enum table_id id, const char *code)
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		const void *candidate = table->by_code[middle];
-		int order = strcmp(row_text(candidate, table_forms[id].code_offset), code);
+		int order = compare_code(candidate, &table_forms[id], site_id, code);
 
 		if (order == 0)
 			return candidate;
@@ -97,6 +119,11 @@ reg_free(struct reg **reg)
 		free(r->arena);
 		r->arena = next;
 	}
+	for (size_t i = 0; i < REG_LINKS; i++)
+		free(r->links[i].pairs);
+	for (size_t i = 0; i < r->n_zones; i++)
+		zone_free(&r->zones[i]);
+	free(r->zones);
 	free(r->doors);
 	free(r->controllers);
 	free(r);
@@ -127,7 +154,7 @@ reg_unref(struct reg **reg)
 const struct controller *
 reg_controller_by_name(const struct reg *reg, const char *name)
 {
-	return table_find_code(reg, TABLE_CONTROLLERS, name);
+	return table_find_code(reg, TABLE_CONTROLLERS, 0, name);
 }
 
 const struct controller *
@@ -139,7 +166,7 @@ reg_controller(const struct reg *reg, uint32_t id)
 const struct console *
 reg_console_by_name(const struct reg *reg, const char *name)
 {
-	return table_find_code(reg, TABLE_CONSOLES, name);
+	return table_find_code(reg, TABLE_CONSOLES, 0, name);
 }
 
 const struct door *
@@ -148,16 +175,52 @@ reg_door(const struct reg *reg, uint32_t id)
 	return table_find(reg, TABLE_DOORS, id);
 }
 
+const struct door *
+reg_door_by_code(const struct reg *reg, const char *code)
+{
+	return table_find_code(reg, TABLE_DOORS, 0, code);
+}
+
 const struct site *
 reg_site(const struct reg *reg, uint32_t id)
 {
 	return table_find(reg, TABLE_SITES, id);
 }
 
+const struct site *
+reg_site_by_code(const struct reg *reg, const char *code)
+{
+	return table_find_code(reg, TABLE_SITES, 0, code);
+}
+
+const struct registration_desk *
+reg_desk(const struct reg *reg, uint32_t id)
+{
+	return table_find(reg, TABLE_DESKS, id);
+}
+
+const struct registration_desk *
+reg_desk_by_name(const struct reg *reg, const char *name)
+{
+	return table_find_code(reg, TABLE_DESKS, 0, name);
+}
+
+const struct unit *
+reg_unit_by_code(const struct reg *reg, uint32_t site_id, const char *code)
+{
+	return table_find_code(reg, TABLE_UNITS, site_id, code);
+}
+
+const struct door_group *
+reg_group_by_code(const struct reg *reg, uint32_t site_id, const char *code)
+{
+	return table_find_code(reg, TABLE_GROUPS, site_id, code);
+}
+
 const struct area *
 reg_area_by_code(const struct reg *reg, const char *code)
 {
-	return table_find_code(reg, TABLE_AREAS, code);
+	return table_find_code(reg, TABLE_AREAS, 0, code);
 }
 
 const struct station *
@@ -183,6 +246,19 @@ controller_door(const struct controller *controller, uint32_t number)
 			high = middle;
 	}
 	return NULL;
+}
+
+const char *
+desk_role_name(enum desk_role role)
+{
+	return role == DESK_MANAGER ? "manager" : "landlord";
+}
+
+bool
+desk_role_by_name(const char *name, enum desk_role *role)
+{
+	*role = strcmp(name, "manager") == 0 ? DESK_MANAGER : DESK_LANDLORD;
+	return strcmp(name, desk_role_name(*role)) == 0;
 }
 
 bool
@@ -225,6 +301,9 @@ reg_counts(const struct reg *reg)
 		.controllers = reg->tables[TABLE_CONTROLLERS].n,
 		.doors = reg->tables[TABLE_DOORS].n,
 		.consoles = reg->tables[TABLE_CONSOLES].n,
+		.desks = reg->tables[TABLE_DESKS].n,
+		.units = reg->tables[TABLE_UNITS].n,
+		.groups = reg->tables[TABLE_GROUPS].n,
 	};
 }
 

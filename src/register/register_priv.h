@@ -2,7 +2,7 @@
 /*
  * Inside the register's room: how one copy lies in memory.
  *
- * Six tables of one form.  Rows are the public structs themselves, sorted by
+ * Nine tables of one form.  Rows are the public structs themselves, sorted by
  * id, so that a search by halves finds them; beside them stands an array of
  * pointers sorted by code.  At the register's size (tens of thousands) that is
  * as quick as a hash table where it matters, needs a fraction of its memory,
@@ -22,6 +22,9 @@ enum table_id {
 	TABLE_CONTROLLERS,
 	TABLE_DOORS,
 	TABLE_CONSOLES,
+	TABLE_DESKS,
+	TABLE_UNITS,
+	TABLE_GROUPS,
 	TABLE_COUNT,
 };
 
@@ -32,6 +35,7 @@ struct table_form {
 	size_t code_offset;    /* of the text that is unique: code or name */
 	size_t label_offset;   /* of the name that people read; 0: has none */
 	size_t address_offset; /* 0: has none */
+	size_t site_offset;    /* codes are unique within the site of this id; 0: at all */
 };
 extern const struct table_form table_forms[TABLE_COUNT];
 
@@ -40,6 +44,18 @@ struct table {
 	const void **by_code; /* NULL while building */
 	size_t n, capacity;
 };
+
+/* What belongs to what: sorted once built, none twice. */
+struct links {
+	struct reg_pair *pairs;
+	size_t n, capacity;
+};
+
+/* What the two sides of a link are. */
+struct link_form {
+	enum table_id from, to;
+};
+extern const struct link_form link_forms[REG_LINKS];
 
 /* Texts of all rows: blocks that never move, given back together. */
 struct arena_block {
@@ -53,9 +69,16 @@ struct reg {
 	atomic_size_t refs;
 	int64_t as_of_us;
 	struct table tables[TABLE_COUNT];
+	struct links links[REG_LINKS];
+	struct zone **zones; /* of all sites, each once */
+	size_t n_zones;
 	const struct door **doors;             /* by controller, then number */
 	const struct controller **controllers; /* by id */
 	struct arena_block *arena;
+};
+
+struct reg_builder {
+	struct reg *reg;
 };
 
 static inline uint32_t
@@ -76,9 +99,25 @@ table_row(const struct table *table, enum table_id id, size_t i)
 	return table->rows + i * table_forms[id].row_bytes;
 }
 
-/* NULL when there is none. */
+/* The site within which the row's code is unique; 0: it is so at all. */
+static inline uint32_t
+row_site(const void *row, const struct table_form *form)
+{
+	return form->site_offset != 0
+		       ? *(const uint32_t *)(const void *)((const char *)row + form->site_offset)
+		       : 0;
+}
+
+/* NULL when there is none.  `site_id`: see row_site(). */
 void *table_find(const struct reg *reg, enum table_id id, uint32_t row);
-const void *table_find_code(const struct reg *reg, enum table_id id, const char *code);
+const void *table_find_code(const struct reg *reg, enum table_id id, uint32_t site_id,
+			    const char *code);
+
+/* ---- links.c: after the tables were sorted and tied together -------------- */
+
+/* Sorts and checks: RC_INVALID for a pair of something that isn't there, or of two
+ * sites. */
+enum rc links_build(struct reg *reg, struct err *err) MUST_CHECK;
 
 /* Gives back a register or half of one. */
 void reg_free(struct reg **reg);

@@ -26,7 +26,7 @@
 #define SNAPSHOT_CRC  "crc32c "
 
 enum {
-	SNAPSHOT_VERSION = 1,
+	SNAPSHOT_VERSION = 2,
 	/* a city: 100,000 doors of at most 600 bytes, and again as much */
 	SNAPSHOT_MAX_BYTES = 128 * 1024 * 1024,
 	CRC_DIGITS = 8,
@@ -95,22 +95,23 @@ site_to_json(const void *row)
 {
 	const struct site *s = row;
 
-	return json_pack("{sI sI ss ss ss}", "id", (json_int_t)s->id, "area",
+	return json_pack("{sI sI ss ss ss ss}", "id", (json_int_t)s->id, "area",
 			 (json_int_t)s->area_id, "code", s->code, "name", s->name, "address",
-			 s->address);
+			 s->address, "timezone", s->timezone);
 }
 
 static bool
 site_from_json(struct reg_builder *b, json_t *row)
 {
 	json_int_t id, area;
-	const char *code, *name, *address;
+	const char *code, *name, *address, *timezone;
 
-	if (json_unpack(row, "{sI sI ss ss ss !}", "id", &id, "area", &area, "code", &code, "name",
-			&name, "address", &address) != 0 ||
+	if (json_unpack(row, "{sI sI ss ss ss ss !}", "id", &id, "area", &area, "code", &code,
+			"name", &name, "address", &address, "timezone", &timezone) != 0 ||
 	    !fits_id(id) || !fits_id(area))
 		return false;
 	reg_add_site(b, (uint32_t)id, (uint32_t)area, code, name, address);
+	reg_set_timezone(b, timezone);
 	return true;
 }
 
@@ -189,6 +190,78 @@ console_from_json(struct reg_builder *b, json_t *row)
 	return true;
 }
 
+static json_t *
+desk_to_json(const void *row)
+{
+	const struct registration_desk *d = row;
+
+	return json_pack("{sI ss ss sb}", "id", (json_int_t)d->id, "name", d->name, "role",
+			 desk_role_name(d->role), "enabled", (int)d->enabled);
+}
+
+static bool
+desk_from_json(struct reg_builder *b, json_t *row)
+{
+	json_int_t id;
+	const char *name, *role_name;
+	enum desk_role role;
+	int enabled;
+
+	if (json_unpack(row, "{sI ss ss sb !}", "id", &id, "name", &name, "role", &role_name,
+			"enabled", &enabled) != 0 ||
+	    !fits_id(id) || !desk_role_by_name(role_name, &role))
+		return false;
+	reg_add_desk(b, (uint32_t)id, name, role, enabled != 0);
+	return true;
+}
+
+static json_t *
+unit_to_json(const void *row)
+{
+	const struct unit *u = row;
+
+	return json_pack("{sI sI ss ss ss}", "id", (json_int_t)u->id, "site",
+			 (json_int_t)u->site_id, "code", u->code, "name", u->name, "address",
+			 u->address);
+}
+
+static bool
+unit_from_json(struct reg_builder *b, json_t *row)
+{
+	json_int_t id, site;
+	const char *code, *name, *address;
+
+	if (json_unpack(row, "{sI sI ss ss ss !}", "id", &id, "site", &site, "code", &code, "name",
+			&name, "address", &address) != 0 ||
+	    !fits_id(id) || !fits_id(site))
+		return false;
+	reg_add_unit(b, (uint32_t)id, (uint32_t)site, code, name, address);
+	return true;
+}
+
+static json_t *
+group_to_json(const void *row)
+{
+	const struct door_group *g = row;
+
+	return json_pack("{sI sI ss ss}", "id", (json_int_t)g->id, "site", (json_int_t)g->site_id,
+			 "code", g->code, "name", g->name);
+}
+
+static bool
+group_from_json(struct reg_builder *b, json_t *row)
+{
+	json_int_t id, site;
+	const char *code, *name;
+
+	if (json_unpack(row, "{sI sI ss ss !}", "id", &id, "site", &site, "code", &code, "name",
+			&name) != 0 ||
+	    !fits_id(id) || !fits_id(site))
+		return false;
+	reg_add_group(b, (uint32_t)id, (uint32_t)site, code, name);
+	return true;
+}
+
 static const struct {
 	const char *name;
 	json_t *(*to_json)(const void *row);
@@ -200,6 +273,16 @@ static const struct {
 	[TABLE_CONTROLLERS] = {"controllers", controller_to_json, controller_from_json},
 	[TABLE_DOORS] = {"doors", door_to_json, door_from_json},
 	[TABLE_CONSOLES] = {"consoles", console_to_json, console_from_json},
+	[TABLE_DESKS] = {"desks", desk_to_json, desk_from_json},
+	[TABLE_UNITS] = {"units", unit_to_json, unit_from_json},
+	[TABLE_GROUPS] = {"groups", group_to_json, group_from_json},
+};
+
+static const char *const snapshot_links[REG_LINKS] = {
+	[REG_DESK_SITES] = "desk_sites",
+	[REG_DESK_UNITS] = "desk_units",
+	[REG_UNIT_DOORS] = "unit_doors",
+	[REG_GROUP_DOORS] = "group_doors",
 };
 
 /* ---- Writing -------------------------------------------------------------- */
@@ -222,6 +305,24 @@ table_to_json(const struct reg *reg, enum table_id id)
 	return rows;
 }
 
+/* Pairs of ids. */
+static json_t *
+links_to_json(const struct links *links)
+{
+	json_t *pairs = json_array();
+
+	for (size_t i = 0; i < links->n; i++) {
+		json_t *pair = json_pack("[II]", (json_int_t)links->pairs[i].from,
+					 (json_int_t)links->pairs[i].to);
+
+		if (json_array_append_new(pairs, pair) != 0) {
+			json_decref(pairs);
+			return NULL;
+		}
+	}
+	return pairs;
+}
+
 static json_t *
 reg_to_json(const struct reg *reg)
 {
@@ -230,6 +331,13 @@ reg_to_json(const struct reg *reg)
 
 	for (enum table_id id = 0; id < TABLE_COUNT; id++) {
 		if (json_object_set_new(root, snapshot_tables[id].name, table_to_json(reg, id)) !=
+		    0) {
+			json_decref(root);
+			return NULL;
+		}
+	}
+	for (size_t i = 0; i < REG_LINKS; i++) {
+		if (json_object_set_new(root, snapshot_links[i], links_to_json(&reg->links[i])) !=
 		    0) {
 			json_decref(root);
 			return NULL;
@@ -318,6 +426,24 @@ table_from_json(struct reg_builder *b, json_t *root, enum table_id id, struct er
 }
 
 static enum rc
+links_from_json(struct reg_builder *b, json_t *root, enum reg_link link, struct err *err)
+{
+	json_t *pairs = json_object_get(root, snapshot_links[link]), *pair;
+	json_int_t from, to;
+	size_t i;
+
+	if (!json_is_array(pairs))
+		return err_invalid(err, "it has no list \"%s\"", snapshot_links[link]);
+	json_array_foreach (pairs, i, pair) {
+		if (json_unpack(pair, "[II!]", &from, &to) != 0 || !fits_id(from) || !fits_id(to))
+			return err_invalid(err, "row %zu of \"%s\" has another form", i,
+					   snapshot_links[link]);
+		reg_add_link(b, link, (uint32_t)from, (uint32_t)to);
+	}
+	return RC_OK;
+}
+
+static enum rc
 reg_from_json(json_t *root, struct reg **reg, struct err *err)
 {
 	struct reg_builder *b = NULL;
@@ -332,6 +458,8 @@ reg_from_json(json_t *root, struct reg **reg, struct err *err)
 	b = reg_builder_new();
 	for (enum table_id id = 0; rc == RC_OK && id < TABLE_COUNT; id++)
 		rc = table_from_json(b, root, id, err);
+	for (enum reg_link link = 0; rc == RC_OK && link < REG_LINKS; link++)
+		rc = links_from_json(b, root, link, err);
 	if (rc == RC_OK)
 		rc = reg_build(&b, as_of_us, reg, err);
 	reg_builder_free(&b);

@@ -43,6 +43,7 @@ load_site(struct reg_builder *b, const PGresult *rows, int i)
 {
 	reg_add_site(b, load_id(rows, i, 0), load_id(rows, i, 1), PQgetvalue(rows, i, 2),
 		     PQgetvalue(rows, i, 3), PQgetvalue(rows, i, 4));
+	reg_set_timezone(b, PQgetvalue(rows, i, 5));
 }
 
 static void
@@ -67,17 +68,72 @@ load_console(struct reg_builder *b, const PGresult *rows, int i)
 			load_bool(rows, i, 3));
 }
 
+static void
+load_desk(struct reg_builder *b, const PGresult *rows, int i)
+{
+	enum desk_role role;
+
+	/* a role of a later version may do as little as any */
+	(void)desk_role_by_name(PQgetvalue(rows, i, 2), &role);
+	reg_add_desk(b, load_id(rows, i, 0), PQgetvalue(rows, i, 1), role, load_bool(rows, i, 3));
+}
+
+static void
+load_unit(struct reg_builder *b, const PGresult *rows, int i)
+{
+	reg_add_unit(b, load_id(rows, i, 0), load_id(rows, i, 1), PQgetvalue(rows, i, 2),
+		     PQgetvalue(rows, i, 3), PQgetvalue(rows, i, 4));
+}
+
+static void
+load_group(struct reg_builder *b, const PGresult *rows, int i)
+{
+	reg_add_group(b, load_id(rows, i, 0), load_id(rows, i, 1), PQgetvalue(rows, i, 2),
+		      PQgetvalue(rows, i, 3));
+}
+
+static void
+load_desk_site(struct reg_builder *b, const PGresult *rows, int i)
+{
+	reg_add_link(b, REG_DESK_SITES, load_id(rows, i, 0), load_id(rows, i, 1));
+}
+
+static void
+load_desk_unit(struct reg_builder *b, const PGresult *rows, int i)
+{
+	reg_add_link(b, REG_DESK_UNITS, load_id(rows, i, 0), load_id(rows, i, 1));
+}
+
+static void
+load_unit_door(struct reg_builder *b, const PGresult *rows, int i)
+{
+	reg_add_link(b, REG_UNIT_DOORS, load_id(rows, i, 0), load_id(rows, i, 1));
+}
+
+static void
+load_group_door(struct reg_builder *b, const PGresult *rows, int i)
+{
+	reg_add_link(b, REG_GROUP_DOORS, load_id(rows, i, 0), load_id(rows, i, 1));
+}
+
 static const struct {
 	const char *sql;
 	void (*add)(struct reg_builder *b, const PGresult *rows, int row);
 } load_tables[] = {
 	{"SELECT station_id, code, name FROM stations", load_station},
 	{"SELECT area_id, parent_id, station_id, code, name FROM areas", load_area},
-	{"SELECT site_id, area_id, code, name, address FROM sites", load_site},
+	{"SELECT site_id, area_id, code, name, address, timezone FROM sites", load_site},
 	{"SELECT controller_id, site_id, name, enabled FROM controllers", load_controller},
 	{"SELECT door_id, site_id, controller_id, number, code, name, address FROM doors",
 	 load_door},
 	{"SELECT console_id, station_id, name, enabled FROM consoles", load_console},
+	{"SELECT desk_id, name, role, enabled FROM desks", load_desk},
+	{"SELECT unit_id, site_id, code, name, address FROM units", load_unit},
+	{"SELECT group_id, site_id, code, name FROM door_groups", load_group},
+	{"SELECT desk_id, site_id FROM desk_sites", load_desk_site},
+	{"SELECT desk_id, unit_id FROM desk_units", load_desk_unit},
+	{"SELECT unit_id, door_id FROM unit_doors", load_unit_door},
+	{"SELECT group_id, door_id FROM door_group_doors", load_group_door},
 };
 
 static enum rc

@@ -61,12 +61,22 @@ sample_reg(void)
 	reg_add_area(b, 2, 3, UINT32_MAX, "below", "");
 	reg_add_area(b, 3, 0, 0, "above", "Above");
 	reg_add_site(b, 4, 2, "site", "Site", "Street 1");
+	reg_set_timezone(b, "Europe/Berlin");
 	reg_add_controller(b, 5, 4, "on", true);
 	reg_add_controller(b, 6, 4, "off", false);
 	reg_add_door(b, 7, 4, 5, 3, "door", "Door", "Street 1, left");
 	reg_add_door(b, 8, 4, 0, 0, "loose", "", "");
 	reg_add_console(b, 9, UINT32_MAX, "console", true);
 	reg_add_console(b, 10, UINT32_MAX, "console off", false);
+	reg_add_desk(b, 11, "office", DESK_MANAGER, true);
+	reg_add_desk(b, 12, "owner", DESK_LANDLORD, false);
+	reg_add_unit(b, 13, 4, "2-301", "Flat 301", "Street 1, 2nd");
+	reg_add_group(b, 14, 4, "all", "Every door");
+	reg_add_link(b, REG_DESK_SITES, 12, 4);
+	reg_add_link(b, REG_DESK_UNITS, 12, 13);
+	reg_add_link(b, REG_UNIT_DOORS, 13, 7);
+	reg_add_link(b, REG_GROUP_DOORS, 14, 8);
+	reg_add_link(b, REG_GROUP_DOORS, 14, 7);
 	assert_int_equal(reg_build(&b, 1234567890123456, &reg, &err), RC_OK);
 	return reg;
 }
@@ -134,6 +144,7 @@ what_is_written_is_read(void **state)
 	struct folder *folder = *state;
 	struct reg *in = sample_reg(), *out;
 	struct err err = {0};
+	size_t n;
 
 	assert_int_equal(reg_snapshot_write(in, folder->dir, &err), RC_OK);
 	reg_unref(&in);
@@ -153,6 +164,16 @@ what_is_written_is_read(void **state)
 	assert_true(reg_console_by_name(out, "console")->enabled);
 	assert_false(reg_console_by_name(out, "console off")->enabled);
 	assert_int_equal(reg_counts(out).areas, 2);
+	assert_string_equal(reg_site(out, 4)->timezone, "Europe/Berlin");
+	assert_int_equal(reg_desk_by_name(out, "office")->role, DESK_MANAGER);
+	assert_false(reg_desk(out, 12)->enabled);
+	assert_string_equal(reg_unit_by_code(out, 4, "2-301")->address, "Street 1, 2nd");
+	assert_int_equal(reg_group_by_code(out, 4, "all")->id, 14);
+	assert_true(reg_is_linked(out, REG_DESK_SITES, 12, 4));
+	assert_true(reg_is_linked(out, REG_DESK_UNITS, 12, 13));
+	assert_true(reg_is_linked(out, REG_UNIT_DOORS, 13, 7));
+	assert_int_equal(reg_links_of(out, REG_GROUP_DOORS, 14, &n)[1].to, 8);
+	assert_int_equal(n, 2);
 	reg_unref(&out);
 }
 
@@ -265,8 +286,12 @@ a_changed_bit_is_damage(void **state)
 	free(text);
 }
 
-#define HEAD  "{\"version\":1,\"as_of_us\":1,"
+#define HEAD  "{\"version\":2,\"as_of_us\":1,"
 #define LISTS "\"stations\":[],\"areas\":[],\"sites\":[],\"controllers\":[],\"doors\":[]"
+
+#define DESKS                                                                                      \
+	",\"desks\":[],\"units\":[],\"groups\":[],\"desk_sites\":[],\"desk_units\":[],\"unit_"     \
+	"doors\":[]"
 
 static void
 a_right_checksum_is_not_enough(void **state)
@@ -275,10 +300,10 @@ a_right_checksum_is_not_enough(void **state)
 		const char *json, *why;
 	} cases[] = {
 		{"{", "it is not JSON"},
-		{"{\"version\":1,\"version\":1,\"as_of_us\":1}", "it is not JSON"},
+		{"{\"version\":2,\"version\":2,\"as_of_us\":1}", "it is not JSON"},
 		{"[]", "it is not a register"},
 		{"{}", "it is not a register"},
-		{"{\"version\":2,\"as_of_us\":1}", "it has version 2, expected 1"},
+		{"{\"version\":1,\"as_of_us\":1}", "it has version 1, expected 2"},
 		{HEAD "\"stations\":7}", "no list \"stations\""},
 		{HEAD LISTS "}", "no list \"consoles\""},
 		{HEAD LISTS ",\"consoles\":[7]}", "row 0 of \"consoles\" has another form"},
@@ -295,6 +320,15 @@ a_right_checksum_is_not_enough(void **state)
 		 "row 0 of \"consoles\""},
 		{HEAD LISTS ",\"consoles\":[{\"id\":1,\"station\":1,\"name\":\"x\","
 			    "\"enabled\":true}]}",
+		 "no list \"desks\""},
+		{HEAD LISTS ",\"consoles\":[]" DESKS ",\"group_doors\":[[1]]}",
+		 "row 0 of \"group_doors\""},
+		{HEAD LISTS ",\"consoles\":[]" DESKS ",\"group_doors\":[[1,-1]]}",
+		 "row 0 of \"group_doors\""},
+		{HEAD LISTS ",\"consoles\":[]" DESKS ",\"group_doors\":[[1,2]]}",
+		 "group of doors 1 is linked to door 2"},
+		{HEAD LISTS ",\"consoles\":[{\"id\":1,\"station\":1,\"name\":\"x\","
+			    "\"enabled\":true}]" DESKS ",\"group_doors\":[]}",
 		 "console 1 refers to station 1"},
 	};
 	struct folder *folder = *state;

@@ -35,7 +35,8 @@ static int
 fill(void **state)
 {
 	(void)state;
-	pg_do(conn, "TRUNCATE stations, areas, sites, controllers, doors, consoles, cards, grants");
+	pg_do(conn, "TRUNCATE stations, areas, sites, controllers, doors, consoles, cards, grants"
+		    " CASCADE");
 	assert_int_equal(admin_put_station(admin, "north", "Station North", &err), RC_OK);
 	assert_int_equal(admin_put_area(admin, "city", "City", NULL, "north", &err), RC_OK);
 	assert_int_equal(admin_put_area(admin, "ward", "Ward", "city", NULL, &err), RC_OK);

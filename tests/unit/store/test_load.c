@@ -30,6 +30,20 @@ start(void **state)
 			 RC_OK);
 	assert_int_equal(admin_put_door(admin, "d2", "Shed", "estate", NULL, 0, "", &err), RC_OK);
 	assert_int_equal(admin_put_console(admin, "desk1", "north", &err), RC_OK);
+	pg_do(conn,
+	      "UPDATE sites SET timezone = 'Asia/Shanghai';"
+	      "INSERT INTO units (site_id, code, name, address)"
+	      " SELECT site_id, '301', 'Flat', '3rd' FROM sites;"
+	      "INSERT INTO door_groups (site_id, code) SELECT site_id, 'all' FROM sites;"
+	      "INSERT INTO unit_doors SELECT unit_id, door_id, site_id FROM units"
+	      " JOIN doors USING (site_id) WHERE doors.code = 'd1';"
+	      "INSERT INTO door_group_doors SELECT group_id, door_id, site_id FROM door_groups"
+	      " JOIN doors USING (site_id);"
+	      "INSERT INTO desks (name, role) VALUES ('office', 'manager');"
+	      "INSERT INTO desks (name, role, enabled) VALUES ('owner', 'landlord', false);"
+	      "INSERT INTO desk_sites SELECT desk_id, site_id FROM desks, sites;"
+	      "INSERT INTO desk_units SELECT desk_id, unit_id FROM desks, units"
+	      " WHERE desks.name = 'owner'");
 	return 0;
 }
 
@@ -111,6 +125,35 @@ test_every_column(void **state)
 }
 
 static void
+test_every_column_of_desks_and_units(void **state)
+{
+	struct reg *reg = last_register();
+	const struct site *site = reg_site_by_code(reg, "estate");
+	const struct unit *unit = reg_unit_by_code(reg, site->id, "301");
+	const struct door_group *group = reg_group_by_code(reg, site->id, "all");
+	const struct registration_desk *office = reg_desk_by_name(reg, "office");
+	const struct registration_desk *owner = reg_desk_by_name(reg, "owner");
+	size_t n;
+
+	(void)state;
+	assert_string_equal(site->timezone, "Asia/Shanghai");
+	assert_string_equal(unit->name, "Flat");
+	assert_string_equal(unit->address, "3rd");
+	assert_true(office->enabled && office->role == DESK_MANAGER);
+	assert_true(!owner->enabled && owner->role == DESK_LANDLORD);
+	/* a record's identity begins with the number of who reported it */
+	assert_null(reg_controller(reg, office->id));
+	assert_null(reg_controller(reg, owner->id));
+	assert_true(reg_is_linked(reg, REG_DESK_SITES, office->id, site->id));
+	assert_true(reg_is_linked(reg, REG_DESK_UNITS, owner->id, unit->id));
+	assert_false(reg_is_linked(reg, REG_DESK_UNITS, office->id, unit->id));
+	assert_true(reg_is_linked(reg, REG_UNIT_DOORS, unit->id, reg_door_by_code(reg, "d1")->id));
+	assert_non_null(reg_links_of(reg, REG_GROUP_DOORS, group->id, &n));
+	assert_int_equal(n, 2);
+	reg_unref(&reg);
+}
+
+static void
 test_loads_again_after_a_change(void **state)
 {
 	uint64_t before = atomic_load(&feed.registers);
@@ -159,6 +202,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_every_column, open_feed, close_feed),
+		cmocka_unit_test_setup_teardown(test_every_column_of_desks_and_units, open_feed,
+						close_feed),
 		cmocka_unit_test_setup_teardown(test_loads_again_after_a_change, open_feed,
 						close_feed),
 		cmocka_unit_test_setup_teardown(test_loads_again_when_asked, open_feed, close_feed),
