@@ -29,6 +29,7 @@ struct worker_entrance {
 /* Owner: its own thread; the counters may be read by any. */
 struct worker {
 	struct worker_setup setup;
+	struct tls *tls; /* of the next connection */
 	struct loop *loop;
 	struct stream_set *streams;
 	struct sessions *sessions;
@@ -93,7 +94,9 @@ lobby_open_cb(void *arg, struct stream *stream)
 	enum tls_role role = stream_peer_role(stream);
 	bool controller = role == TLS_ROLE_CONTROLLER && at->entrance->settings->controllers;
 	bool console = role == TLS_ROLE_CONSOLE && at->entrance->settings->consoles;
+	bool resumed = stream_was_resumed(stream);
 
+	counter_add(resumed ? &worker->counters.resumed : &worker->counters.full, 1);
 	if (!controller && !console) {
 		lobby_refuse_role(at, stream);
 		return;
@@ -153,8 +156,8 @@ worker_accept(void *arg, int fd)
 	struct err err;
 
 	counter_add(&worker->counters.accepted, 1);
-	if (stream_accept(worker->streams, worker->setup.tls, fd, &lobby_hooks, at, &stream,
-			  &err) != RC_OK)
+	if (stream_accept(worker->streams, worker->tls, fd, &lobby_hooks, at, &stream, &err) !=
+	    RC_OK)
 		log_error("worker", "connection not taken: %s", err.msg);
 	else
 		counter_add(&worker->counters.handshaking, 1);
@@ -203,6 +206,16 @@ worker_take_register(struct worker *worker, struct worker_register *mail)
 }
 
 static void
+worker_take_tls(struct worker *worker, struct worker_tls *mail)
+{
+	tls_unref(&worker->tls);
+	worker->tls = mail->tls;
+	free(mail);
+	if (worker->streams != NULL)
+		stream_set_end_revoked(worker->streams, worker->tls);
+}
+
+static void
 worker_begin_stop(struct worker *worker, struct mail *mail)
 {
 	free(mail);
@@ -220,6 +233,9 @@ worker_mail_cb(void *arg, struct mail *mail)
 	switch (mail->kind) {
 	case WORKER_MAIL_REGISTER:
 		worker_take_register(worker, CONTAINER_OF(mail, struct worker_register, mail));
+		break;
+	case WORKER_MAIL_TLS:
+		worker_take_tls(worker, CONTAINER_OF(mail, struct worker_tls, mail));
 		break;
 	case WORKER_MAIL_STOP:
 		worker_begin_stop(worker, mail);
@@ -336,6 +352,8 @@ worker_new(struct worker **out, const struct worker_setup *setup, struct err *er
 	enum rc rc;
 
 	worker->setup = *setup;
+	worker->setup.tls = NULL; /* not for ever */
+	worker->tls = tls_ref(setup->tls);
 	*out = worker;
 	rc = loop_new(&worker->loop, &hooks, err);
 	if (rc == RC_OK)
@@ -382,6 +400,8 @@ worker_discard(struct mail *mail)
 {
 	if (mail->kind == WORKER_MAIL_REGISTER)
 		reg_unref(&CONTAINER_OF(mail, struct worker_register, mail)->reg);
+	else if (mail->kind == WORKER_MAIL_TLS)
+		tls_unref(&CONTAINER_OF(mail, struct worker_tls, mail)->tls);
 	free(mail);
 }
 
@@ -401,6 +421,7 @@ worker_free(struct worker **out)
 	consoles_free(&worker->consoles);
 	sessions_free(&worker->sessions);
 	loop_free(&worker->loop);
+	tls_unref(&worker->tls);
 	free(worker->entrances);
 	free(worker);
 }
