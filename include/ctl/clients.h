@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Enrolling controllers and consoles, one or thousands: rows in the register,
+ * Enrolling controllers, consoles and registration desks, one or thousands: rows in the register,
  * then a folder with key and certificate for each.
  *
  * The rows come first.  A row without a certificate, or a certificate without a
@@ -25,9 +25,13 @@ struct clients_wish {
 	bool replace;
 };
 
+/* Texts are owned, and as the register has them; NULL where the role has no such. */
 struct client {
 	char *name;
-	char *station; /* of a console; NULL for controllers */
+	char *site;          /* of a controller: its code */
+	char *station;       /* of a console: its code */
+	char *right;         /* of a desk: landlord or manager */
+	char *sites, *units; /* of a desk: with commas between */
 };
 
 struct clients {
@@ -35,8 +39,8 @@ struct clients {
 	size_t n, capacity;
 };
 
-/* Copies both. */
-void clients_add(struct clients *clients, const char *name, const char *station);
+/* Copies its texts. */
+void clients_add(struct clients *clients, const struct client *client);
 void clients_fini(struct clients *clients);
 
 /* Those of the register, with `names` (n > 0) only these, each of which must exist. */

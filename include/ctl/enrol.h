@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The folder that a controller or console is given: the authority's certificate,
+ * The folder that a controller, console or desk is given: the authority's certificate,
  * its own certificate and key, and what it has to know in client.json.
  *
  *	DIR/NAME/ca.pem certificate.pem key.pem client.json
@@ -34,9 +34,12 @@ struct enrol_door {
 
 struct enrol_client {
 	const char *name;
-	const char *station;            /* of a console; NULL for controllers */
+	const char *station;            /* of a console */
+	const char *right;              /* of a desk: landlord or manager .. */
+	const char *sites, *units;      /* .. of these, with commas between; NULL: none */
 	const struct enrol_door *doors; /* of a controller */
 	size_t n_doors;
+	const char *site_key; /* of a controller: of its site's cards, base64; NULL: none */
 };
 
 /* RC_INVALID when DIR/NAME is there and must not be replaced. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What an operator wants to have in the register: rows of stations, areas,
- * sites, controllers, doors and consoles, read from a file or from a command
- * line, checked as a whole, and put into PostgreSQL all or not at all.
+ * sites, controllers, doors, units, groups of doors, registration desks and
+ * consoles, read from a file or from a command line, checked as a whole, and put into PostgreSQL
+ * all or not at all.
  *
  * One table of columns says what a row may have.  It serves both kinds of file,
  * the verbs' options, and the checks; the names are those that lists print.
@@ -26,6 +27,9 @@ enum setup_kind {
 	SETUP_SITES,
 	SETUP_CONTROLLERS,
 	SETUP_DOORS,
+	SETUP_UNITS,
+	SETUP_GROUPS, /* of doors */
+	SETUP_DESKS,  /* registration desks */
 	SETUP_CONSOLES,
 	SETUP_KINDS,
 };
@@ -37,14 +41,17 @@ enum {
 	SETUP_FILE_MAX = 32 << 20,    /* bytes; so many rows of 160 bytes */
 	SETUP_AREA_DEPTH_MAX = 32,    /* levels of the area tree within one file */
 	SETUP_DOOR_NUMBER_MAX = 9999, /* on one controller; the largest made serve 128 */
+	SETUP_LIST_MAX = 16384,       /* bytes: 250 of the longest codes */
 };
 
 /* What a value looks like. */
 enum setup_form {
 	SETUP_CODE,   /* up to 64 bytes */
 	SETUP_LABEL,  /* up to 200 bytes, for people */
-	SETUP_CLIENT, /* the name of a controller or console: text_is_name() */
+	SETUP_CLIENT, /* the name of a controller, console or desk: text_is_name() */
 	SETUP_NUMBER, /* 1 .. SETUP_DOOR_NUMBER_MAX */
+	SETUP_LIST,   /* codes with commas between them, SETUP_LIST_MAX bytes */
+	SETUP_RIGHT,  /* landlord or manager */
 };
 
 struct setup_column {
@@ -58,7 +65,12 @@ struct setup_schema {
 	const char *plural, *singular;      /* "doors", "door" */
 	const struct setup_column *columns; /* the first one is the key */
 	size_t n_columns;
+	size_t scope; /* the column within whose values the key is unique; 0: everywhere */
 };
+
+/* All plurals. */
+#define SETUP_KIND_NAMES                                                                           \
+	"stations, areas, sites, controllers, doors, units, groups, desks, consoles"
 
 /* By enum setup_kind. */
 const struct setup_schema *setup_schema(enum setup_kind kind);

@@ -18,6 +18,7 @@ struct listener_settings {
 	int64_t port;     /* 0: any, see status */
 	bool controllers; /* roles that it serves */
 	bool consoles;
+	bool desks; /* registration desks */
 };
 
 struct settings {
@@ -32,9 +33,6 @@ struct settings {
 
 	/* tls */
 	char *tls_ca, *tls_certificate, *tls_key;
-	char *tls_revoked;            /* revocation lists; "": none */
-	int64_t resume_s;             /* tls.resume_s: 0 = no resumption, 86400 */
-	int64_t resume_max;           /* tls.resume_max, 32768 clients */
 	int64_t handshake_timeout_ms; /* 10000 */
 
 	/* keys */

@@ -1,12 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The controller sessions of one worker: hello, records, acks.
+ * The sessions of one worker with controllers and registration desks: hello, records,
+ * acks.
  *
  * A record's way: frame -> message -> form and bounds -> door and site from the
  * register -> card number to token, number wiped -> encoded into the group of
  * this turn.  The group goes to the journal once per turn, and comes back when
  * it is durable; then, and not before, each session that had records in it gets
  * one cumulative ack.
+ *
+ * A registration desk's record goes to the registrar instead, as the card's key and
+ * what is asked for, and is acknowledged or rejected when that says so.  A controller's
+ * list of rights comes from there, too.
  *
  * Back-pressure: groups are few and of fixed size.  A session that finds none
  * free stops reading until one comes back.
@@ -20,6 +25,7 @@
 #define GATEHOUSE_FLEET_SESSIONS_H
 
 #include "fleet/observer.h"
+#include "fleet/registrar.h"
 #include "fleet/roster.h"
 #include "wire/card.h"
 #include "wire/stream.h"
@@ -37,10 +43,14 @@ struct sessions_conf {
 	uint32_t node;
 	int64_t start_us;           /* of the daemon, wall clock */
 	unsigned worker, observers; /* see observer_init() */
+	struct mailbox *registrar;  /* NULL: no desks are served, and no lists kept */
 };
 
 struct sessions_counters {
-	counter open; /* sessions now */
+	counter open;          /* sessions now */
+	counter desks;         /* of them, with registration desks */
+	counter registrations; /* records passed to the registrar */
+	counter list_bytes;    /* of lists of rights, sent on */
 	counter records, bytes, rejected, duplicates, resends, gaps, ahead, heartbeats, acks;
 	counter out_of_order; /* behind a hole, to be sent again */
 	counter held;         /* left with their controller for want of space, to be sent again */
@@ -59,11 +69,13 @@ enum rc sessions_new(struct sessions **sessions, struct loop *loop,
 /* All groups must have come back. */
 void sessions_free(struct sessions **sessions);
 
-/* A stream whose peer is a controller by its certificate; the session takes it over. */
+/* A stream whose peer is a controller or a desk by its certificate; the session takes it
+ * over.  A desk only where there is a registrar. */
 void sessions_adopt(struct sessions *sessions, struct stream *stream);
-/* Takes the reference; controllers that are gone or disabled are sent away. */
+/* Takes the reference; clients that are gone or disabled are sent away. */
 void sessions_set_register(struct sessions *sessions, struct reg *reg);
-/* ROSTER_MAIL_GRANT .. YIELD and SESSIONS_MAIL_GROUP: takes it. */
+/* ROSTER_MAIL_GRANT .. YIELD, REGISTRAR_MAIL_GRANT .. LIST and SESSIONS_MAIL_GROUP:
+ * takes it. */
 void sessions_mail(struct sessions *sessions, struct mail *mail);
 /* At the end of each turn: posts the group. */
 void sessions_turn(struct sessions *sessions);

@@ -46,11 +46,18 @@ enum rc admin_put_controller(struct admin *a, const char *name, const char *site
 			     struct err *err) MUST_CHECK;
 enum rc admin_put_console(struct admin *a, const char *name, const char *station,
 			  struct err *err) MUST_CHECK;
-/* RC_INVALID when there is none of that name. */
-enum rc admin_set_controller_enabled(struct admin *a, const char *name, bool enabled,
-				     struct err *err) MUST_CHECK;
-enum rc admin_set_console_enabled(struct admin *a, const char *name, bool enabled,
-				  struct err *err) MUST_CHECK;
+/* A name of PostgreSQL's list of time zones; RC_INVALID when there is none such. */
+enum rc admin_set_site_timezone(struct admin *a, const char *code, const char *timezone,
+				struct err *err) MUST_CHECK;
+/* `doors`: codes of doors of the site, with commas between; NULL: none.  What stood
+ * there before is replaced, as with the lists below. */
+enum rc admin_put_unit(struct admin *a, const char *code, const char *name, const char *site,
+		       const char *address, const char *doors, struct err *err) MUST_CHECK;
+enum rc admin_put_group(struct admin *a, const char *code, const char *name, const char *site,
+			const char *doors, struct err *err) MUST_CHECK;
+/* `role`: landlord or manager; `sites`: codes; `units`: SITE/UNIT; NULL: none. */
+enum rc admin_put_desk(struct admin *a, const char *name, const char *role, const char *sites,
+		       const char *units, struct err *err) MUST_CHECK;
 
 /* The puts between begin and commit are one transaction: all or nothing.  After
  * a put that failed, the others may still be tried, to report more mistakes at
@@ -63,12 +70,21 @@ void admin_rollback(struct admin *a);
 enum admin_list {
 	ADMIN_STATIONS,    /* code, name, areas, consoles */
 	ADMIN_AREAS,       /* code, name, parent, station */
-	ADMIN_SITES,       /* code, name, area, station, address, controllers, doors */
+	ADMIN_SITES,       /* code, name, area, station, address, timezone, controllers, doors,
+			      site_id */
 	ADMIN_DOORS,       /* code, name, site, controller, number, address */
 	ADMIN_LABELS,      /* code, name, site, site_name, address (of the door or its site) */
 	ADMIN_CONTROLLERS, /* name, site, enabled, doors, last_record (of all time, received_at) */
 	ADMIN_CONSOLES,    /* name, station, enabled */
+	ADMIN_UNITS,       /* code, name, site, address, doors (codes, with commas) */
+	ADMIN_GROUPS,      /* code, name, site, doors (codes) */
+	ADMIN_DESKS,       /* name, role, sites (codes), units (SITE/UNIT), enabled */
+	ADMIN_LISTS,
 };
+/* ADMIN_CONTROLLERS, ADMIN_CONSOLES or ADMIN_DESKS; RC_INVALID when there is none of
+ * that name. */
+enum rc admin_set_enabled(struct admin *a, enum admin_list what, const char *name, bool enabled,
+			  struct err *err) MUST_CHECK;
 enum rc admin_list(struct admin *a, enum admin_list what,
 		   enum rc (*row)(void *arg, int n, const char *const *names,
 				  const char *const *values),

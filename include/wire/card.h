@@ -48,5 +48,11 @@ uint32_t card_token_month(int64_t received_us);
  * enrolment, and for nobody else. */
 enum rc card_site_key(struct card_keys *keys, uint32_t site_id, uint8_t key[CARD_KEY_BYTES],
 		      struct err *err) MUST_CHECK;
+/* The same in base64, as a controller's client.json has it. */
+enum { CARD_KEY_TEXT = 45 };
+enum rc card_site_key_text(struct card_keys *keys, uint32_t site_id, char text[CARD_KEY_TEXT],
+			   struct err *err) MUST_CHECK;
+/* Overwrites what must not stay in memory. */
+void card_wipe(void *secret, size_t n);
 
 #endif

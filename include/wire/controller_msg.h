@@ -20,6 +20,8 @@ enum { HELLO_FRAME_MAX = 4096 };
 /* Highest epoch and seq: they are positive bigints in PostgreSQL. */
 #define EPOCH_MAX ((uint64_t)1 << 62)
 #define SEQ_MAX   ((uint64_t)INT64_MAX)
+/* Highest number of a list of rights: a position in a journal. */
+#define LIST_NUMBER_MAX ((uint64_t)INT64_MAX)
 
 /* The numbers of `enum RejectReason` of the contract. */
 enum reject {
@@ -70,6 +72,8 @@ enum controller_msg_type {
 	CONTROLLER_MSG_HEARTBEAT,
 	CONTROLLER_MSG_AHEAD,
 	CONTROLLER_MSG_LOST,
+	CONTROLLER_MSG_CONFIRM,
+	CONTROLLER_MSG_TYPES,
 };
 
 struct hello_door {
@@ -83,7 +87,8 @@ struct hello {
 	int64_t clock_us;
 	const char *firmware;
 	struct hello_door *doors;
-	size_t n_doors; /* <= CONTROLLER_DOORS_MAX */
+	size_t n_doors;       /* <= CONTROLLER_DOORS_MAX */
+	uint64_t list_number; /* of its list of rights; 0: none */
 };
 
 /* A Record as it was sent: opaque here, in the arena. */
@@ -98,6 +103,7 @@ struct controller_msg {
 			uint64_t from, to;
 		} lost;
 		int64_t heartbeat_clock_us;
+		uint64_t confirmed; /* CONFIRM: number of the list that is in force */
 	};
 };
 

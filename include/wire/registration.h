@@ -9,7 +9,7 @@
 #ifndef GATEHOUSE_WIRE_REGISTRATION_H
 #define GATEHOUSE_WIRE_REGISTRATION_H
 
-#include "wire/entry.h"
+#include "wire/controller_msg.h"
 
 /* Everything that it points to is borrowed. */
 struct registration {
@@ -32,5 +32,14 @@ struct registration {
 	struct right_hours hours[RIGHT_HOURS_MAX];
 	size_t n_hours;
 };
+
+/*
+ * Form and bounds of a desk's record.  Everything but the clock's flags is filled, and
+ * points into the message; *site is the code of the card's site.  Otherwise why not, and
+ * in err->msg what was wrong with which field.
+ */
+enum reject registration_check(struct arena *arena, const struct reported *reported,
+			       struct registration *ask, const char **site,
+			       struct err *err) MUST_CHECK;
 
 #endif

@@ -229,8 +229,7 @@ path_from(const char *file, const char *path)
 static bool
 path_set(const struct conf_key *key, const char *file, const char *text, char **field)
 {
-	/* where none is allowed to be, nothing is none, and not the folder */
-	char *path = text[0] == '\0' ? xstrdup("") : path_from(file, text);
+	char *path = path_from(file, text);
 
 	if (!text_fits(key, path)) {
 		free(path);

@@ -18,6 +18,7 @@
 #include "ctl/files.h"
 #include "daemon/settings.h"
 #include "store/admin.h"
+#include "wire/card.h"
 
 enum { PROGRESS_STEP = 50 };
 
@@ -32,6 +33,17 @@ struct hung_doors {
 	size_t n, capacity;
 };
 
+/* A site's number, by which its key is made. */
+struct site_number {
+	char *code;
+	uint32_t id;
+};
+
+struct site_numbers {
+	struct site_number *items; /* by code */
+	size_t n, capacity;
+};
+
 /* All that one run holds. */
 struct run {
 	struct ctl *ctl;
@@ -40,30 +52,47 @@ struct run {
 	struct ca *ca;
 	struct ca_identity authority;
 	struct hung_doors doors;
+	struct site_numbers sites;
+	struct card_keys *keys; /* of controllers only */
 	char *dir, *ca_dir, *host;
 };
 
-void
-clients_add(struct clients *clients, const char *name, const char *station)
+static char *
+text_copy(const char *text)
 {
-	struct client *client;
+	return text == NULL ? NULL : xstrdup(text);
+}
 
+void
+clients_add(struct clients *clients, const struct client *client)
+{
 	if (clients->n == clients->capacity) {
 		clients->capacity = clients->capacity == 0 ? 16 : clients->capacity * 2;
 		clients->items =
 			xrealloc(clients->items, clients->capacity * sizeof(*clients->items));
 	}
-	client = &clients->items[clients->n++];
-	client->name = xstrdup(name);
-	client->station = station == NULL ? NULL : xstrdup(station);
+	clients->items[clients->n++] = (struct client){
+		.name = xstrdup(client->name),
+		.site = text_copy(client->site),
+		.station = text_copy(client->station),
+		.right = text_copy(client->right),
+		.sites = text_copy(client->sites),
+		.units = text_copy(client->units),
+	};
 }
 
 void
 clients_fini(struct clients *clients)
 {
 	for (size_t i = 0; i < clients->n; i++) {
-		free(clients->items[i].name);
-		free(clients->items[i].station);
+		struct client *client = &clients->items[i];
+
+		free(client->name);
+		free(client->site);
+		free(client->station);
+		free(client->right);
+		free(client->sites);
+		free(client->units);
 	}
 	free(clients->items);
 	*clients = (struct clients){0};
@@ -71,13 +100,13 @@ clients_fini(struct clients *clients)
 
 /* ---- What the register has ------------------------------------------------ */
 
-/* The value of a column by name; NULL when there is none. */
-static const char *
+/* The value of a column by name, borrowed; NULL when there is none. */
+static char *
 row_value(int n, const char *const *names, const char *const *values, const char *wanted)
 {
 	for (int i = 0; i < n; i++) {
 		if (strcmp(names[i], wanted) == 0)
-			return values[i];
+			return (char *)(uintptr_t)values[i];
 	}
 	return NULL;
 }
@@ -86,10 +115,17 @@ static enum rc
 client_row(void *arg, int n, const char *const *names, const char *const *values)
 {
 	struct clients *clients = arg;
-	const char *name = row_value(n, names, values, "name");
+	const struct client client = {
+		.name = row_value(n, names, values, "name"),
+		.site = row_value(n, names, values, "site"),
+		.station = row_value(n, names, values, "station"),
+		.right = row_value(n, names, values, "role"),
+		.sites = row_value(n, names, values, "sites"),
+		.units = row_value(n, names, values, "units"),
+	};
 
-	if (name != NULL)
-		clients_add(clients, name, row_value(n, names, values, "station"));
+	if (client.name != NULL)
+		clients_add(clients, &client);
 	return RC_OK;
 }
 
@@ -119,7 +155,7 @@ clients_choose(struct clients *clients, const char *const *names, size_t n, enum
 					   names[i]);
 		}
 		if (client_find(&chosen, names[i]) == NULL)
-			clients_add(&chosen, client->name, client->station);
+			clients_add(&chosen, client);
 	}
 	clients_fini(clients);
 	*clients = chosen;
@@ -130,11 +166,15 @@ enum rc
 clients_load(struct clients *clients, struct ctl *ctl, enum tls_role role, const char *const *names,
 	     size_t n, struct err *err)
 {
-	enum admin_list what = role == TLS_ROLE_CONTROLLER ? ADMIN_CONTROLLERS : ADMIN_CONSOLES;
+	static const enum admin_list lists[TLS_ROLES] = {
+		[TLS_ROLE_CONTROLLER] = ADMIN_CONTROLLERS,
+		[TLS_ROLE_CONSOLE] = ADMIN_CONSOLES,
+		[TLS_ROLE_DESK] = ADMIN_DESKS,
+	};
 	enum rc rc = ctl_need_register(ctl, err);
 
 	if (rc == RC_OK)
-		rc = admin_list(ctl->admin, what, client_row, clients, err);
+		rc = admin_list(ctl->admin, lists[role], client_row, clients, err);
 	if (rc == RC_OK && n > 0)
 		rc = clients_choose(clients, names, n, role, err);
 	return rc;
@@ -219,19 +259,63 @@ doors_of(const struct hung_doors *doors, const char *controller, size_t *n)
 	return list;
 }
 
+/* In order of code, as the list has them. */
+static enum rc
+site_row(void *arg, int n, const char *const *names, const char *const *values)
+{
+	struct site_numbers *sites = arg;
+	const char *code = row_value(n, names, values, "code");
+	const char *id = row_value(n, names, values, "site_id");
+
+	if (code == NULL || id == NULL)
+		return RC_OK;
+	if (sites->n == sites->capacity) {
+		sites->capacity = sites->capacity == 0 ? 64 : sites->capacity * 2;
+		sites->items = xrealloc(sites->items, sites->capacity * sizeof(*sites->items));
+	}
+	sites->items[sites->n++] = (struct site_number){
+		.code = xstrdup(code),
+		.id = (uint32_t)strtoul(id, NULL, 10),
+	};
+	return RC_OK;
+}
+
+static int
+site_compare(const void *a, const void *b)
+{
+	const struct site_number *x = a, *y = b;
+
+	return strcmp(x->code, y->code);
+}
+
+static void
+sites_fini(struct site_numbers *sites)
+{
+	for (size_t i = 0; i < sites->n; i++)
+		free(sites->items[i].code);
+	free(sites->items);
+}
+
 /* ---- What a run needs ----------------------------------------------------- */
+
+static bool
+listener_serves(const struct listener_settings *listener, enum tls_role role)
+{
+	return (role == TLS_ROLE_CONTROLLER && listener->controllers) ||
+	       (role == TLS_ROLE_CONSOLE && listener->consoles) ||
+	       (role == TLS_ROLE_DESK && listener->desks);
+}
 
 static enum rc
 run_find_port(struct run *run, struct err *err)
 {
 	const struct settings *settings = run->ctl->settings;
-	bool controllers = run->wish->role == TLS_ROLE_CONTROLLER;
 
 	run->enrol.port = run->wish->port;
 	for (size_t i = 0; i < settings->n_listeners && run->enrol.port < 0; i++) {
 		const struct listener_settings *listener = &settings->listeners[i];
 
-		if (controllers ? listener->controllers : listener->consoles)
+		if (listener_serves(listener, run->wish->role))
 			run->enrol.port = (int)listener->port;
 	}
 	if (run->enrol.port < 0)
@@ -271,6 +355,8 @@ run_prepare(struct run *run, struct err *err)
 		rc = ca_open(&run->ca, run->ca_dir, err);
 	if (rc == RC_OK)
 		rc = ca_export(run->ca, &run->authority, err);
+	if (rc == RC_OK && wish->role == TLS_ROLE_CONTROLLER)
+		rc = card_keys_open(&run->keys, run->ctl->settings->keys_dir, err);
 	run->enrol.ca = run->ca;
 	run->enrol.authority = &run->authority;
 	run->enrol.dir = run->dir;
@@ -281,12 +367,27 @@ run_prepare(struct run *run, struct err *err)
 	return rc;
 }
 
+/* What only controllers are given: their doors, and their site's key. */
+static enum rc
+run_load_for_controllers(struct run *run, struct err *err)
+{
+	enum rc rc = doors_load(&run->doors, run->ctl->admin, err);
+
+	if (rc == RC_OK)
+		rc = admin_list(run->ctl->admin, ADMIN_SITES, site_row, &run->sites, err);
+	if (rc == RC_OK && run->sites.n > 0)
+		qsort(run->sites.items, run->sites.n, sizeof(*run->sites.items), site_compare);
+	return rc;
+}
+
 static void
 run_fini(struct run *run)
 {
 	ca_free(&run->ca);
 	ca_identity_fini(&run->authority);
 	doors_fini(&run->doors);
+	sites_fini(&run->sites);
+	card_keys_close(&run->keys);
 	free(run->dir);
 	free(run->ca_dir);
 	free(run->host);
@@ -320,14 +421,45 @@ show_progress(size_t done, size_t all)
 			      done == all ? "\n" : "");
 }
 
+/* The key by which a controller knows its site's cards. */
+static enum rc
+run_site_key(const struct run *run, const char *site, char key[CARD_KEY_TEXT], struct err *err)
+{
+	const struct site_number wanted = {.code = (char *)(uintptr_t)site};
+	const struct site_number *found = NULL;
+
+	if (run->sites.n > 0)
+		found = bsearch(&wanted, run->sites.items, run->sites.n, sizeof(wanted),
+				site_compare);
+	if (found == NULL)
+		return err_invalid(err, "site \"%s\" is not in the register", site);
+	return card_site_key_text(run->keys, found->id, key, err);
+}
+
 static enum rc
 run_stage(const struct run *run, const struct client *client, struct err *err)
 {
+	char key[CARD_KEY_TEXT];
 	size_t n;
 	struct enrol_door *doors = doors_of(&run->doors, client->name, &n);
-	const struct enrol_client folder = {client->name, client->station, doors, n};
-	enum rc rc = enrol_stage(&run->enrol, &folder, err);
+	struct enrol_client folder = {
+		.name = client->name,
+		.station = client->station,
+		.right = client->right,
+		.sites = client->sites,
+		.units = client->units,
+		.doors = doors,
+		.n_doors = n,
+	};
+	enum rc rc = RC_OK;
 
+	if (run->keys != NULL) {
+		folder.site_key = key;
+		rc = run_site_key(run, client->site, key, err);
+	}
+	if (rc == RC_OK)
+		rc = enrol_stage(&run->enrol, &folder, err);
+	card_wipe(key, sizeof(key));
 	free(doors);
 	return rc;
 }
@@ -372,7 +504,7 @@ clients_enrol(struct clients *clients, struct ctl *ctl, const struct clients_wis
 			control_poke(ctl->settings->control_socket);
 	}
 	if (rc == RC_OK && wish->role == TLS_ROLE_CONTROLLER)
-		rc = doors_load(&run.doors, ctl->admin, err);
+		rc = run_load_for_controllers(&run, err);
 	if (rc == RC_OK)
 		rc = run_make_folders(&run, clients, err);
 	run_fini(&run);

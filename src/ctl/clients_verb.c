@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `controller add` and `controller issue`, and the same for consoles: one name,
- * a list, or so many for a trial.  The work is done in clients.c.
+ * `controller add` and `controller issue`, and the same for consoles and registration
+ * desks: one name, a list, or so many for a trial.  The work is done in clients.c.
  * Owner: the main thread.
  */
 #include <errno.h>
@@ -14,7 +14,10 @@
 #include "ctl/verbs.h"
 
 enum {
-	KEY_HOME = 256, /* --site or --station: the column behind the name */
+	/* the columns behind the name */
+	KEY_COLUMN_2 = 256, /* --site, --station, or --role of a desk */
+	KEY_COLUMN_3,       /* --sites of a desk */
+	KEY_COLUMN_4,       /* --units of a desk */
 	KEY_OUT,
 	KEY_CA,
 	KEY_HOST,
@@ -27,15 +30,16 @@ enum {
 	KEY_ALL,
 };
 
+enum { COLUMNS_MAX = KEY_COLUMN_4 - KEY_COLUMN_2 + 1 };
 enum { COUNT_MAX = 100000, DOORS_MAX = 128, NAMES_MAX = 1024 };
 
 struct args {
 	struct ctl *ctl;
-	enum setup_kind kind; /* SETUP_CONTROLLERS or SETUP_CONSOLES */
+	enum setup_kind kind; /* SETUP_CONTROLLERS, SETUP_CONSOLES or SETUP_DESKS */
 	struct clients_wish wish;
 	const char *names[NAMES_MAX];
 	size_t n_names;
-	const char *home; /* code of the site or station */
+	const char *columns[COLUMNS_MAX]; /* behind the name; NULL: not given */
 	const char *from, *prefix;
 	long count, doors;
 	bool all;
@@ -57,13 +61,16 @@ static const struct argp_option folder_options[] = {
 static struct args
 args_new(struct ctl *ctl, const struct verb *verb)
 {
+	static const enum tls_role roles[SETUP_KINDS] = {
+		[SETUP_CONTROLLERS] = TLS_ROLE_CONTROLLER,
+		[SETUP_CONSOLES] = TLS_ROLE_CONSOLE,
+		[SETUP_DESKS] = TLS_ROLE_DESK,
+	};
+
 	return (struct args){
 		.ctl = ctl,
 		.kind = (enum setup_kind)verb->what,
-		.wish = {.role = verb->what == SETUP_CONTROLLERS ? TLS_ROLE_CONTROLLER
-								 : TLS_ROLE_CONSOLE,
-			 .port = -1,
-			 .days = CA_DAYS_DEFAULT},
+		.wish = {.role = roles[verb->what], .port = -1, .days = CA_DAYS_DEFAULT},
 	};
 }
 
@@ -179,7 +186,7 @@ enrol(struct args *args, struct clients *clients, struct setup *setup)
 /* ---- add ------------------------------------------------------------------ */
 
 static const struct argp_option controller_add_options[] = {
-	{"site", KEY_HOME, "CODE", 0, "code of the site where it hangs", 0},
+	{"site", KEY_COLUMN_2, "CODE", 0, "code of the site where it hangs", 0},
 	{"from", KEY_FROM, "LIST.csv", 0, "many at once: columns name and site", 0},
 	{"count", KEY_COUNT, "N", 0, "many at once: N of them at one site, for a trial", 0},
 	{"prefix", KEY_PREFIX, "TEXT", 0, "what the names of --count begin with", 0},
@@ -189,17 +196,26 @@ static const struct argp_option controller_add_options[] = {
 };
 
 static const struct argp_option console_add_options[] = {
-	{"station", KEY_HOME, "CODE", 0, "code of the station that it belongs to", 0},
+	{"station", KEY_COLUMN_2, "CODE", 0, "code of the station that it belongs to", 0},
 	{"from", KEY_FROM, "LIST.csv", 0, "many at once: columns name and station", 0},
 	{"count", KEY_COUNT, "N", 0, "many at once: N of them at one station, for a trial", 0},
 	{"prefix", KEY_PREFIX, "TEXT", 0, "what the names of --count begin with", 0},
 	{0},
 };
 
+static const struct argp_option desk_add_options[] = {
+	{"role", KEY_COLUMN_2, "ROLE", 0, "landlord or manager", 0},
+	{"sites", KEY_COLUMN_3, "CODE,...", 0, "sites of a manager", 0},
+	{"units", KEY_COLUMN_4, "SITE/UNIT,...", 0, "units of a landlord", 0},
+	{"from", KEY_FROM, "LIST.csv", 0, "many at once: columns name, role, sites and units", 0},
+	{0},
+};
+
 static const char controller_add_doc[] =
 	"Puts a controller into the register and makes the folder that it needs to connect: the "
 	"authority's certificate, its own certificate and key, and client.json with the server's "
-	"address and the doors that the register gives to it."
+	"address, the doors that the register gives to it, and the key by which it knows its "
+	"site's cards."
 	"\vExamples:\n"
 	"  gatehousectl controller add mill-1 --site mill\n"
 	"  gatehousectl controller add --from controllers.csv --out ./fleet\n"
@@ -216,19 +232,41 @@ static const char console_add_doc[] =
 	"\n"
 	"A name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit.";
 
+static const char desk_add_doc[] =
+	"Puts a registration desk into the register and makes the folder that it needs to connect: "
+	"the authority's certificate, its own certificate and key, and client.json with the "
+	"server's address.  A landlord's desk acts on tenants' and temporary cards of its units; a "
+	"manager's on all cards of its sites."
+	"\vExamples:\n"
+	"  gatehousectl desk add office-1 --role manager --sites mill,port\n"
+	"  gatehousectl desk add landlord-7 --role landlord --units mill/4b,mill/5a\n"
+	"\n"
+	"A name is 1 to 64 of A-Z a-z 0-9 . _ - and begins with a letter or digit.";
+
+/* What `add` takes, by role. */
+static const struct add_form {
+	const struct argp_option *options;
+	const char *doc;
+	const char *second; /* the option without which nothing goes */
+} add_forms[SETUP_KINDS] = {
+	[SETUP_CONTROLLERS] = {controller_add_options, controller_add_doc, "site"},
+	[SETUP_CONSOLES] = {console_add_options, console_add_doc, "station"},
+	[SETUP_DESKS] = {desk_add_options, desk_add_doc, "role"},
+};
+
 /* One of three ways to say which. */
 static void
 add_check(const struct args *args, struct argp_state *state)
 {
-	const char *home = args->kind == SETUP_CONTROLLERS ? "site" : "station";
+	const char *second = add_forms[args->kind].second;
 	int ways = (args->n_names > 0) + (args->from != NULL) + (args->count > 0);
 
 	if (ways != 1)
 		argp_error(state, "expected one of NAME, --from and --count");
-	else if (args->from == NULL && args->home == NULL)
-		argp_error(state, "--%s is missing", home);
-	else if (args->from != NULL && args->home != NULL)
-		argp_error(state, "--%s stands in the list already", home);
+	else if (args->from == NULL && args->columns[0] == NULL)
+		argp_error(state, "--%s is missing", second);
+	else if (args->from != NULL && args->columns[0] != NULL)
+		argp_error(state, "--%s stands in the list already", second);
 	else if ((args->count > 0) != (args->prefix != NULL))
 		argp_error(state, "--count and --prefix go together");
 }
@@ -242,8 +280,10 @@ add_parse(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_INIT:
 		args_init(args, state);
 		return 0;
-	case KEY_HOME:
-		args->home = arg;
+	case KEY_COLUMN_2:
+	case KEY_COLUMN_3:
+	case KEY_COLUMN_4:
+		args->columns[key - KEY_COLUMN_2] = arg;
 		return 0;
 	case KEY_FROM:
 		args->from = arg;
@@ -272,13 +312,14 @@ static void
 put_values(struct setup *setup, struct setup_row *row, const char *const *values, size_t n)
 {
 	for (size_t i = 0; row != NULL && i < n; i++)
-		setup_set_value(setup, row, i, values[i], strlen(values[i]), row->line);
+		if (values[i] != NULL)
+			setup_set_value(setup, row, i, values[i], strlen(values[i]), row->line);
 }
 
 static void
 add_row(const struct args *args, struct setup *setup, const char *name)
 {
-	const char *const values[] = {name, args->home};
+	const char *const values[] = {name, args->columns[0], args->columns[1], args->columns[2]};
 
 	put_values(setup, setup_add_row(setup, args->kind, 0), values, ARRAY_LEN(values));
 }
@@ -334,23 +375,35 @@ add_make_setup(const struct args *args, struct setup **setup, struct err *err)
 	for (size_t i = 0, n = (*setup)->n_rows; i < n; i++) {
 		const struct setup_row row = (*setup)->rows[i];
 
-		if (row.values[0] != NULL && row.values[1] != NULL)
+		if (row.kind == SETUP_CONTROLLERS && row.values[0] != NULL && row.values[1] != NULL)
 			add_doors(args, *setup, row.values[0], row.values[1]);
 	}
 	return RC_OK;
 }
 
+static void
+clients_add_row(struct clients *clients, const struct setup_row *row)
+{
+	struct client client = {.name = row->values[0]};
+
+	if (row->kind == SETUP_CONTROLLERS) {
+		client.site = row->values[1];
+	} else if (row->kind == SETUP_CONSOLES) {
+		client.station = row->values[1];
+	} else {
+		client.right = row->values[1];
+		client.sites = row->values[2];
+		client.units = row->values[3];
+	}
+	clients_add(clients, &client);
+}
+
 int
 verb_enrol(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
 {
-	bool controllers = verb->what == SETUP_CONTROLLERS;
-	const struct argp argp = {controllers ? controller_add_options : console_add_options,
-				  add_parse,
-				  "[NAME...]",
-				  controllers ? controller_add_doc : console_add_doc,
-				  children,
-				  NULL,
-				  NULL};
+	const struct add_form *form = &add_forms[verb->what];
+	const struct argp argp = {form->options, add_parse, "[NAME...]", form->doc,
+				  children,      NULL,      NULL};
 	struct args args = args_new(ctl, verb);
 	struct clients clients = {0};
 	struct setup *setup = NULL;
@@ -363,11 +416,8 @@ verb_enrol(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
 		return ctl_failed(&err);
 	if (setup_check(setup)) {
 		for (size_t i = 0; i < setup->n_rows; i++) {
-			const struct setup_row *row = &setup->rows[i];
-
-			if (row->kind == args.kind)
-				clients_add(&clients, row->values[0],
-					    controllers ? NULL : row->values[1]);
+			if (setup->rows[i].kind == args.kind)
+				clients_add_row(&clients, &setup->rows[i]);
 		}
 		code = enrol(&args, &clients, setup);
 	} else {

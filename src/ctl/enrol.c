@@ -84,6 +84,42 @@ doors_json(const struct enrol_client *client)
 	return doors;
 }
 
+/* "a,b" -> ["a", "b"] */
+static json_t *
+list_json(const char *text)
+{
+	json_t *list = json_array();
+
+	while (text != NULL && text[0] != '\0') {
+		size_t n = strcspn(text, ","), kept = n;
+
+		while (kept > 0 && text[kept - 1] == ' ')
+			kept--;
+		must(json_array_append_new(list, json_stringn(text, kept)) == 0);
+		text += n + (text[n] == ',');
+		text += strspn(text, " ");
+	}
+	return list;
+}
+
+/* What the role has besides what all have. */
+static void
+client_add_role(json_t *root, enum tls_role role, const struct enrol_client *client)
+{
+	if (role == TLS_ROLE_CONSOLE) {
+		must(json_object_set_new(root, "station", json_string(client->station)) == 0);
+	} else if (role == TLS_ROLE_DESK) {
+		must(json_object_set_new(root, "right", json_string(client->right)) == 0);
+		must(json_object_set_new(root, "sites", list_json(client->sites)) == 0);
+		must(json_object_set_new(root, "units", list_json(client->units)) == 0);
+	} else {
+		must(json_object_set_new(root, "doors", doors_json(client)) == 0);
+		if (client->site_key != NULL)
+			must(json_object_set_new(root, "card_key_site",
+						 json_string(client->site_key)) == 0);
+	}
+}
+
 /* New memory. */
 static char *
 client_json(const struct enrol *enrol, const struct enrol_client *client)
@@ -94,10 +130,7 @@ client_json(const struct enrol *enrol, const struct enrol_client *client)
 	char *text, *line;
 
 	must(root != NULL);
-	if (enrol->role == TLS_ROLE_CONSOLE)
-		must(json_object_set_new(root, "station", json_string(client->station)) == 0);
-	else
-		must(json_object_set_new(root, "doors", doors_json(client)) == 0);
+	client_add_role(root, enrol->role, client);
 	text = json_dumps(root, JSON_INDENT(2));
 	must(text != NULL);
 	line = xasprintf("%s\n", text);
@@ -123,7 +156,8 @@ folder_fill(const struct enrol *enrol, const char *folder, const struct enrol_cl
 	if (rc == RC_OK)
 		rc = folder_write(folder, "key.pem", 0600, identity->key, identity->key_bytes, err);
 	if (rc == RC_OK)
-		rc = folder_write(folder, "client.json", 0644, json, strlen(json), err);
+		rc = folder_write(folder, "client.json", client->site_key != NULL ? 0600 : 0644,
+				  json, strlen(json), err);
 	free(json);
 	return rc;
 }

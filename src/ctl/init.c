@@ -82,11 +82,11 @@ put_string(FILE *out, const char *key, const char *text)
 }
 
 static void
-put_listener(FILE *out, int port, bool controllers, bool consoles)
+put_listener(FILE *out, int port, bool controllers, bool offices)
 {
 	(void)fprintf(out, "  - address: 0.0.0.0\n    port: %d\n", port);
 	(void)fprintf(out, "%s%s", controllers ? "    controllers: true\n" : "",
-		      consoles ? "    consoles: true\n" : "");
+		      offices ? "    consoles: true\n    desks: true\n" : "");
 }
 
 /* Where things are, when that is not where the daemon looks by itself. */
@@ -112,12 +112,14 @@ put_config(FILE *out, const struct init_wish *wish)
 {
 	bool one = wish->port == wish->console_port && wish->port != 0;
 
-	(void)fputs("# Gatehouse, as made by `gatehousectl init`.  Only what differs from the\n"
-		    "# defaults stands here; every key, with unit and bounds, is in\n"
-		    "# gatehoused.yaml(5).  Check a change with: gatehoused -t -c THIS-FILE\n"
-		    "\n# Who may connect where.  Consoles can have a network of their own.\n"
-		    "listeners:\n",
-		    out);
+	(void)fputs(
+		"# Gatehouse, as made by `gatehousectl init`.  Only what differs from the\n"
+		"# defaults stands here; every key, with unit and bounds, is in\n"
+		"# gatehoused.yaml(5).  Check a change with: gatehoused -t -c THIS-FILE\n"
+		"\n# Who may connect where.  Consoles and registration desks can have networks\n"
+		"# of their own.\n"
+		"listeners:\n",
+		out);
 	put_listener(out, wish->port, true, one);
 	if (!one)
 		put_listener(out, wish->console_port, false, true);

@@ -29,9 +29,9 @@ static const struct table_column area_columns[] = {
 	{"station", TABLE_TEXT},
 };
 static const struct table_column site_columns[] = {
-	{"code", TABLE_TEXT},    {"name", TABLE_TEXT},    {"area", TABLE_TEXT},
-	{"station", TABLE_TEXT}, {"address", TABLE_TEXT}, {"controllers", TABLE_NUMBER},
-	{"doors", TABLE_NUMBER},
+	{"code", TABLE_TEXT},          {"name", TABLE_TEXT},    {"area", TABLE_TEXT},
+	{"station", TABLE_TEXT},       {"address", TABLE_TEXT}, {"timezone", TABLE_TEXT},
+	{"controllers", TABLE_NUMBER}, {"doors", TABLE_NUMBER},
 };
 static const struct table_column door_columns[] = {
 	{"code", TABLE_TEXT},       {"name", TABLE_TEXT},     {"site", TABLE_TEXT},
@@ -45,6 +45,20 @@ static const struct table_column console_columns[] = {
 	{"name", TABLE_TEXT},
 	{"station", TABLE_TEXT},
 	{"enabled", TABLE_BOOL},
+};
+static const struct table_column unit_columns[] = {
+	{"code", TABLE_TEXT},    {"name", TABLE_TEXT},  {"site", TABLE_TEXT},
+	{"address", TABLE_TEXT}, {"doors", TABLE_TEXT},
+};
+static const struct table_column group_columns[] = {
+	{"code", TABLE_TEXT},
+	{"name", TABLE_TEXT},
+	{"site", TABLE_TEXT},
+	{"doors", TABLE_TEXT},
+};
+static const struct table_column desk_columns[] = {
+	{"name", TABLE_TEXT},  {"role", TABLE_TEXT},    {"sites", TABLE_TEXT},
+	{"units", TABLE_TEXT}, {"enabled", TABLE_BOOL},
 };
 
 struct list {
@@ -60,6 +74,9 @@ static const struct list lists[SETUP_KINDS] = {
 	[SETUP_CONTROLLERS] = {ADMIN_CONTROLLERS, controller_columns,
 			       ARRAY_LEN(controller_columns)},
 	[SETUP_DOORS] = {ADMIN_DOORS, door_columns, ARRAY_LEN(door_columns)},
+	[SETUP_UNITS] = {ADMIN_UNITS, unit_columns, ARRAY_LEN(unit_columns)},
+	[SETUP_GROUPS] = {ADMIN_GROUPS, group_columns, ARRAY_LEN(group_columns)},
+	[SETUP_DESKS] = {ADMIN_DESKS, desk_columns, ARRAY_LEN(desk_columns)},
 	[SETUP_CONSOLES] = {ADMIN_CONSOLES, console_columns, ARRAY_LEN(console_columns)},
 };
 

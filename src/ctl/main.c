@@ -25,6 +25,11 @@ static const struct verb verbs[] = {
 	{"door", "list", verb_list, SETUP_DOORS, "list doors"},
 	{"door", "label", verb_label, 0, "make a sheet of door labels to print"},
 
+	{"unit", "add", verb_put, SETUP_UNITS, "put one unit"},
+	{"unit", "list", verb_list, SETUP_UNITS, "list units"},
+	{"group", "add", verb_put, SETUP_GROUPS, "put one group of doors"},
+	{"group", "list", verb_list, SETUP_GROUPS, "list groups of doors"},
+
 	{"controller", "add", verb_enrol, SETUP_CONTROLLERS, "put controllers, with certificates"},
 	{"controller", "issue", verb_issue, SETUP_CONTROLLERS, "new certificates for controllers"},
 	{"controller", "list", verb_list, SETUP_CONTROLLERS, "list controllers"},
@@ -35,6 +40,11 @@ static const struct verb verbs[] = {
 	{"console", "list", verb_list, SETUP_CONSOLES, "list consoles"},
 	{"console", "enable", verb_enable, SETUP_CONSOLES, "let consoles connect"},
 	{"console", "disable", verb_disable, SETUP_CONSOLES, "send consoles away"},
+	{"desk", "add", verb_enrol, SETUP_DESKS, "put registration desks, with certificates"},
+	{"desk", "issue", verb_issue, SETUP_DESKS, "new certificates for registration desks"},
+	{"desk", "list", verb_list, SETUP_DESKS, "list registration desks"},
+	{"desk", "enable", verb_enable, SETUP_DESKS, "let registration desks connect"},
+	{"desk", "disable", verb_disable, SETUP_DESKS, "send registration desks away"},
 
 	{NULL, "status", verb_status, 0, "what the daemon is doing"},
 	{NULL, "tail", verb_tail, 0, "alarms as they come"},

@@ -30,6 +30,8 @@ static const struct setup_column site_columns[] = {
 	{"name", SETUP_LABEL, true, "name for people"},
 	{"area", SETUP_CODE, true, "code of the area that it lies in"},
 	{"address", SETUP_LABEL, false, "standard address, where somebody is sent to"},
+	{"timezone", SETUP_CODE, false,
+	 "its time zone, as Europe/Berlin; as it was, or UTC, otherwise"},
 };
 static const struct setup_column controller_columns[] = {
 	{"name", SETUP_CLIENT, true, "name, as in its certificate"},
@@ -43,6 +45,26 @@ static const struct setup_column door_columns[] = {
 	{"number", SETUP_NUMBER, false, "its number on that controller, from 1"},
 	{"address", SETUP_LABEL, false, "standard address; that of the site otherwise"},
 };
+static const struct setup_column unit_columns[] = {
+	{"code", SETUP_CODE, true, "short code, unique within its site"},
+	{"name", SETUP_LABEL, true, "name for people; never that of who lives there"},
+	{"site", SETUP_CODE, true, "code of its site"},
+	{"address", SETUP_LABEL, false, "standard address; that of the site otherwise"},
+	{"doors", SETUP_LIST, false, "codes of the doors on the way to it, with commas between"},
+};
+static const struct setup_column group_columns[] = {
+	{"code", SETUP_CODE, true, "short code, unique within its site"},
+	{"name", SETUP_LABEL, true, "name for people"},
+	{"site", SETUP_CODE, true, "code of its site"},
+	{"doors", SETUP_LIST, false, "codes of its doors, with commas between"},
+};
+static const struct setup_column desk_columns[] = {
+	{"name", SETUP_CLIENT, true, "name, as in its certificate"},
+	{"role", SETUP_RIGHT, true,
+	 "landlord (cards of its own units) or manager (all cards of its sites)"},
+	{"sites", SETUP_LIST, false, "codes of a manager's sites, with commas between"},
+	{"units", SETUP_LIST, false, "a landlord's units as SITE/UNIT, with commas between"},
+};
 static const struct setup_column console_columns[] = {
 	{"name", SETUP_CLIENT, true, "name, as in its certificate"},
 	{"station", SETUP_CODE, true, "code of the station that it belongs to"},
@@ -50,7 +72,11 @@ static const struct setup_column console_columns[] = {
 
 #define SCHEMA(plural, singular, columns)                                                          \
 	{                                                                                          \
-		plural, singular, columns, ARRAY_LEN(columns)                                      \
+		plural, singular, columns, ARRAY_LEN(columns), 0                                   \
+	}
+#define SCHEMA_OF_SITE(plural, singular, columns)                                                  \
+	{                                                                                          \
+		plural, singular, columns, ARRAY_LEN(columns), 2                                   \
 	}
 static const struct setup_schema schemas[SETUP_KINDS] = {
 	[SETUP_STATIONS] = SCHEMA("stations", "station", station_columns),
@@ -58,9 +84,13 @@ static const struct setup_schema schemas[SETUP_KINDS] = {
 	[SETUP_SITES] = SCHEMA("sites", "site", site_columns),
 	[SETUP_CONTROLLERS] = SCHEMA("controllers", "controller", controller_columns),
 	[SETUP_DOORS] = SCHEMA("doors", "door", door_columns),
+	[SETUP_UNITS] = SCHEMA_OF_SITE("units", "unit", unit_columns),
+	[SETUP_GROUPS] = SCHEMA_OF_SITE("groups", "group", group_columns),
+	[SETUP_DESKS] = SCHEMA("desks", "desk", desk_columns),
 	[SETUP_CONSOLES] = SCHEMA("consoles", "console", console_columns),
 };
 #undef SCHEMA
+#undef SCHEMA_OF_SITE
 
 const struct setup_schema *
 setup_schema(enum setup_kind kind)

@@ -22,6 +22,16 @@ put_door(struct admin *admin, char *const *v, struct err *err)
 	return admin_put_door(admin, v[0], v[1], v[2], v[3], number, v[5], err);
 }
 
+static enum rc
+put_site(struct admin *admin, char *const *v, struct err *err)
+{
+	enum rc rc = admin_put_site(admin, v[0], v[1], v[2], v[3], err);
+
+	if (rc != RC_OK || v[4] == NULL)
+		return rc;
+	return admin_set_site_timezone(admin, v[0], v[4], err);
+}
+
 /* The columns are in the order of setup.c's tables. */
 static enum rc
 put_row(struct admin *admin, const struct setup_row *row, struct err *err)
@@ -34,11 +44,17 @@ put_row(struct admin *admin, const struct setup_row *row, struct err *err)
 	case SETUP_AREAS:
 		return admin_put_area(admin, v[0], v[1], v[2], v[3], err);
 	case SETUP_SITES:
-		return admin_put_site(admin, v[0], v[1], v[2], v[3], err);
+		return put_site(admin, v, err);
 	case SETUP_CONTROLLERS:
 		return admin_put_controller(admin, v[0], v[1], err);
 	case SETUP_DOORS:
 		return put_door(admin, v, err);
+	case SETUP_UNITS:
+		return admin_put_unit(admin, v[0], v[1], v[2], v[3], v[4], err);
+	case SETUP_GROUPS:
+		return admin_put_group(admin, v[0], v[1], v[2], v[3], err);
+	case SETUP_DESKS:
+		return admin_put_desk(admin, v[0], v[1], v[2], v[3], err);
 	case SETUP_CONSOLES:
 		return admin_put_console(admin, v[0], v[1], err);
 	case SETUP_KINDS:

@@ -15,7 +15,15 @@
 #include "register/register.h"
 
 /* Columns that checks name; setup.c's tables put them there. */
-enum { COLUMN_KEY = 0, COLUMN_AREA_PARENT = 2, COLUMN_DOOR_CONTROLLER = 3, COLUMN_DOOR_NUMBER = 4 };
+enum {
+	COLUMN_KEY = 0,
+	COLUMN_AREA_PARENT = 2,
+	COLUMN_DOOR_CONTROLLER = 3,
+	COLUMN_DOOR_NUMBER = 4,
+	COLUMN_DESK_ROLE = 1,
+	COLUMN_DESK_SITES = 2,
+	COLUMN_DESK_UNITS = 3,
+};
 
 static bool
 number_is_valid(const char *value)
@@ -66,7 +74,30 @@ value_check(struct setup *setup, const struct setup_row *row, const struct setup
 				      "to %d",
 				      column->name, value, SETUP_DOOR_NUMBER_MAX);
 		break;
+	case SETUP_LIST:
+		value_check_length(setup, row, column, value, SETUP_LIST_MAX);
+		break;
+	case SETUP_RIGHT:
+		if (strcmp(value, "landlord") != 0 && strcmp(value, "manager") != 0)
+			setup_problem(setup, row->line,
+				      "%s \"%.32s\" is not valid, expected landlord or manager",
+				      column->name, value);
+		break;
 	}
+}
+
+/* A landlord has units, a manager has sites, and neither has what is the other's. */
+static void
+desk_check(struct setup *setup, const struct setup_row *row)
+{
+	const char *role = row->values[COLUMN_DESK_ROLE];
+	bool landlord = role != NULL && strcmp(role, "landlord") == 0;
+	size_t own = landlord ? COLUMN_DESK_UNITS : COLUMN_DESK_SITES;
+	size_t other = landlord ? COLUMN_DESK_SITES : COLUMN_DESK_UNITS;
+
+	if (role != NULL && (row->values[own] == NULL || row->values[other] != NULL))
+		setup_problem(setup, row->line, "desk is a %.32s, expected %s and no %s", role,
+			      landlord ? "units" : "sites", landlord ? "sites" : "units");
 }
 
 static void
@@ -83,6 +114,8 @@ row_check(struct setup *setup, const struct setup_row *row)
 			setup_problem(setup, row->line, "%s has no %s", schema->singular,
 				      column->name);
 	}
+	if (row->kind == SETUP_DESKS)
+		desk_check(setup, row);
 	if (row->kind == SETUP_DOORS && (row->values[COLUMN_DOOR_CONTROLLER] == NULL) !=
 						(row->values[COLUMN_DOOR_NUMBER] == NULL))
 		setup_problem(setup, row->line,
@@ -106,9 +139,15 @@ row_compare_line(const struct setup_row *a, const struct setup_row *b)
 static int
 row_compare_key(const struct setup_row *a, const struct setup_row *b)
 {
+	size_t scope = setup_schema(a->kind)->scope;
+	int order;
+
 	if (a->kind != b->kind)
 		return (int)a->kind - (int)b->kind;
-	return text_compare(a->values[COLUMN_KEY], b->values[COLUMN_KEY]);
+	order = text_compare(a->values[COLUMN_KEY], b->values[COLUMN_KEY]);
+	if (order != 0 || scope == 0)
+		return order;
+	return text_compare(a->values[scope], b->values[scope]);
 }
 
 static int

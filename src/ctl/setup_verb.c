@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * `gatehousectl setup apply FILE`, and `station add`, `area add`, `site add`,
- * `door add`: the same rows, from a file or from the command line.  The options
- * of the latter are the columns of setup.c's table.
+ * `door add`, `unit add`, `group add`: the same rows, from a file or from the command line.  The
+ * options of the latter are the columns of setup.c's table.
  *
  * Owner: the main thread.
  */
@@ -59,8 +59,8 @@ static const struct argp_option file_options[] = {
 	{"dry-run", KEY_DRY_RUN, NULL, 0,
 	 "try everything in PostgreSQL, and take it back at the end", 0},
 	{"kind", KEY_KIND, "KIND", 0,
-	 "FILE is CSV with rows of this kind: stations, areas, sites, controllers, doors or "
-	 "consoles; its first line names the columns",
+	 "FILE is CSV with rows of this kind, one of " SETUP_KIND_NAMES
+	 "; its first line names the columns",
 	 0},
 	{0},
 };
@@ -85,7 +85,8 @@ static const char file_doc[] =
 	"  gatehousectl setup apply site.yaml --dry-run\n"
 	"  gatehousectl setup apply doors.csv --kind doors\n"
 	"\n"
-	"Controllers and consoles get their certificates by `controller add` or `console add`.";
+	"Controllers, consoles and desks get their certificates by `controller add`, `console "
+	"add` or `desk add`, or for rows that are there by `issue` in place of `add`.";
 
 static error_t
 file_parse(int key, char *arg, struct argp_state *state)
@@ -101,10 +102,7 @@ file_parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_KIND:
 		if (!setup_kind_by_name(arg, &args->kind))
-			argp_error(state,
-				   "--kind \"%s\" is not one of stations, areas, sites, "
-				   "controllers, doors, consoles",
-				   arg);
+			argp_error(state, "--kind \"%s\" is not one of " SETUP_KIND_NAMES, arg);
 		args->csv = true;
 		return 0;
 	case ARGP_KEY_ARG:
@@ -209,7 +207,12 @@ put_example(enum setup_kind kind)
 		return "site add mill 'Mill estate' --area old-town --address '1 Mill Lane'";
 	case SETUP_DOORS:
 		return "door add a 'Entrance A' --site mill --controller c1 --number 1";
+	case SETUP_UNITS:
+		return "unit add 4b 'Flat 4b' --site mill --doors mill-a,mill-4";
+	case SETUP_GROUPS:
+		return "group add gates 'Outer gates' --site mill --doors mill-a,mill-b";
 	case SETUP_CONTROLLERS:
+	case SETUP_DESKS:
 	case SETUP_CONSOLES:
 	case SETUP_KINDS:
 		break;

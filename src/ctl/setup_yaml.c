@@ -166,8 +166,7 @@ reader_read_top(struct reader *reader)
 			     setup_kind_by_name(reader_text(reader), &kind);
 
 		if (!known)
-			reader_refuse(reader, "one of stations, areas, sites, controllers, doors, "
-					      "consoles");
+			reader_refuse(reader, "one of " SETUP_KIND_NAMES);
 		if (!reader_next(reader))
 			return;
 		if (known)

@@ -46,6 +46,7 @@ static const struct line head_lines[] = {
 	{"connections",
 	 {{"connections.controllers", FORM_COUNT, "", " controllers"},
 	  {"connections.consoles", FORM_COUNT, "", " consoles"},
+	  {"connections.desks", FORM_COUNT, "", " desks"},
 	  {"connections.handshaking", FORM_COUNT, "", " in the handshake"},
 	  {"connections.accepted_total", FORM_COUNT, "", " accepted"}}},
 };
@@ -106,10 +107,6 @@ static const struct line lines[] = {
 	  {"queues.reading_paused", FORM_YES, "reading paused: ", ""}}},
 	{"memory", {{"memory.rss_bytes", FORM_BYTES, "", ""}}},
 	{"certificate", {{"tls.certificate_days_left", FORM_COUNT, "", " days left"}}},
-	{"handshakes",
-	 {{"connections.full_handshakes_total", FORM_COUNT, "", " full"},
-	  {"connections.short_handshakes_total", FORM_COUNT, "", " short"},
-	  {"tls.clients_known", FORM_COUNT, "", " clients known"}}},
 };
 
 /* The member at "a.b"; NULL when it is missing. */
@@ -225,6 +222,8 @@ listener_put(const json_t *listener, FILE *out)
 		(void)fputs(" controllers", out);
 	if (json_is_true(json_object_get(listener, "consoles")))
 		(void)fputs(" consoles", out);
+	if (json_is_true(json_object_get(listener, "desks")))
+		(void)fputs(" desks", out);
 	if (connections != NULL)
 		(void)fprintf(out, " %s", value_text(connections, room));
 	(void)fputc('\n', out);

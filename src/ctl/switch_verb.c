@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `controller enable` and `disable`, and the same for consoles: all that are
+ * `controller enable` and `disable`, and the same for consoles and desks: all that are
  * named, or none of them.  This is how a stolen device is shut out; there is no
  * list of revoked certificates to distribute.
  *
@@ -18,7 +18,7 @@ enum { NAMES_MAX = 1024 };
 
 struct args {
 	struct ctl *ctl;
-	enum setup_kind kind; /* SETUP_CONTROLLERS or SETUP_CONSOLES */
+	enum setup_kind kind; /* SETUP_CONTROLLERS, SETUP_CONSOLES or SETUP_DESKS */
 	const char *names[NAMES_MAX];
 	size_t n_names;
 };
@@ -55,15 +55,16 @@ switch_parse(int key, char *arg, struct argp_state *state)
 static enum rc
 switch_all(const struct args *args, bool enabled, struct err *err)
 {
+	static const enum admin_list lists[SETUP_KINDS] = {
+		[SETUP_CONTROLLERS] = ADMIN_CONTROLLERS,
+		[SETUP_CONSOLES] = ADMIN_CONSOLES,
+		[SETUP_DESKS] = ADMIN_DESKS,
+	};
 	struct admin *admin = args->ctl->admin;
 	enum rc rc = admin_begin(admin, err);
 
 	for (size_t i = 0; i < args->n_names && rc == RC_OK; i++) {
-		const char *name = args->names[i];
-
-		rc = args->kind == SETUP_CONTROLLERS
-			     ? admin_set_controller_enabled(admin, name, enabled, err)
-			     : admin_set_console_enabled(admin, name, enabled, err);
+		rc = admin_set_enabled(admin, lists[args->kind], args->names[i], enabled, err);
 	}
 	if (rc == RC_OK)
 		return admin_commit(admin, err);

@@ -52,10 +52,12 @@ static void
 log_ready(const struct gatehoused *daemon)
 {
 	for (size_t i = 0; i < daemon->settings.n_listeners; i++)
-		log_info("daemon", "listening address=%s port=%u controllers=%s consoles=%s",
+		log_info("daemon",
+			 "listening address=%s port=%u controllers=%s consoles=%s desks=%s",
 			 daemon->settings.listeners[i].address, daemon->entrances[i].port,
 			 daemon->settings.listeners[i].controllers ? "yes" : "no",
-			 daemon->settings.listeners[i].consoles ? "yes" : "no");
+			 daemon->settings.listeners[i].consoles ? "yes" : "no",
+			 daemon->settings.listeners[i].desks ? "yes" : "no");
 	log_info("daemon", "ready version=%s node=%ld workers=%u took_ms=%lu", GATEHOUSE_VERSION,
 		 (long)daemon->settings.node_id, daemon->n_workers,
 		 (unsigned long)(clock_mono_ms() - daemon->start_ms));

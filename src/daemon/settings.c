@@ -83,19 +83,6 @@ static const struct conf_key settings_keys[] = {
 	PATH("tls.key", tls_key, "/etc/gatehouse/tls/key.pem", SETTINGS_PATH_MAX,
 	     "The private key of that certificate, PEM, not encrypted; readable for the daemon's "
 	     "user only."),
-	{"tls.revoked", CONF_PATH, offsetof(struct settings, tls_revoked), "", 0, SETTINGS_PATH_MAX,
-	 "", NULL,
-	 "Revocation lists, PEM, whole ones, signed by the authorities in tls.ca. Who is on one is "
-	 "refused, and sent away when the lists are loaded again (SIGHUP). A list past its date "
-	 "stays in force. Empty: none."},
-	INT("tls.resume_s", resume_s, "86400", 0, 604800, "s",
-	    "A client that was here within this time comes back by a short handshake, at a quarter "
-	    "of the cost; never beyond the end of its certificate. One that stays connected "
-	    "is given more time meanwhile. Sessions survive a restart in node.state_dir. 0: each "
-	    "handshake is a full one."),
-	INT("tls.resume_max", resume_max, "32768", 1, 1000000, "clients",
-	    "Clients that are remembered for that, at some 350 bytes each; beyond it, the one "
-	    "longest ago is forgotten."),
 	INT("tls.handshake_timeout_ms", handshake_timeout_ms, "10000", 100, 120000, "ms",
 	    "A connection whose handshake is not done by then is closed. Slow mobile links need "
 	    "seconds; an attacker who holds sockets open gets no more than this."),
@@ -227,6 +214,7 @@ static const struct conf_key listener_keys[] = {
 	LISTENER("controllers", CONF_BOOL, controllers, "false", 0, 0,
 		 "Controllers are served here."),
 	LISTENER("consoles", CONF_BOOL, consoles, "false", 0, 0, "Consoles are served here."),
+	LISTENER("desks", CONF_BOOL, desks, "false", 0, 0, "Registration desks are served here."),
 };
 
 static const struct conf_list settings_lists[] = {
@@ -244,9 +232,11 @@ static const struct conf_list settings_lists[] = {
 			   "    controllers: true\n"
 			   "  - address: 0.0.0.0\n"
 			   "    port: 7444\n"
-			   "    consoles: true\n",
-		.help = "Where the daemon listens, and for whom: controllers and consoles can live "
-			"on different networks. Each role needs one listener at least.",
+			   "    consoles: true\n"
+			   "    desks: true\n",
+		.help = "Where the daemon listens, and for whom: controllers, consoles and "
+			"registration desks can live on different networks. Controllers and "
+			"consoles need one listener at least.",
 	},
 };
 
@@ -302,11 +292,12 @@ check_listener(const char *path, const struct settings *s, size_t i, struct err 
 				   "%.160s: \"listeners[%zu].address\" is \"%s\", expected an IPv4 "
 				   "or IPv6 address",
 				   path, i + 1, l->address);
-	if (!l->controllers && !l->consoles)
-		return err_invalid(err,
-				   "%.160s: \"listeners[%zu]\" serves nobody, expected controllers "
-				   "or consoles to be true",
-				   path, i + 1);
+	if (!l->controllers && !l->consoles && !l->desks)
+		return err_invalid(
+			err,
+			"%.160s: \"listeners[%zu]\" serves nobody, expected controllers, "
+			"consoles or desks to be true",
+			path, i + 1);
 	for (size_t before = 0; before < i; before++) {
 		if (listeners_collide(&s->listeners[before], l))
 			return err_invalid(err,

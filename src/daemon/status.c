@@ -14,7 +14,7 @@
 
 struct fleet_sums {
 	uint64_t records, rejected, duplicates, gaps, ahead, held, resends, groups_free, paused;
-	uint64_t sessions, consoles, handshaking, accepted, full, resumed, wrong_role;
+	uint64_t controllers, desks, consoles, handshaking, accepted, wrong_role;
 	uint64_t refused[STREAM_END_COUNT], ended[STREAM_END_COUNT], closed[GOAWAY_COUNT];
 };
 
@@ -34,12 +34,11 @@ fleet_sums_add(struct fleet_sums *sums, const struct worker *worker)
 	sums->resends += counter_get(&fleet->resends);
 	sums->groups_free += counter_get(&fleet->groups_free);
 	sums->paused += counter_get(&fleet->paused);
-	sums->sessions += counter_get(&fleet->open);
+	sums->controllers += counter_get(&fleet->open) - counter_get(&fleet->desks);
+	sums->desks += counter_get(&fleet->desks);
 	sums->consoles += counter_get(&desk->open);
 	sums->handshaking += counter_get(&lobby->handshaking);
 	sums->accepted += counter_get(&lobby->accepted);
-	sums->full += counter_get(&lobby->full);
-	sums->resumed += counter_get(&lobby->resumed);
 	sums->wrong_role += counter_get(&lobby->wrong_role);
 	for (int i = 0; i < STREAM_END_COUNT; i++) {
 		sums->refused[i] += counter_get(&lobby->refused[i]);
@@ -78,9 +77,10 @@ status_listeners(const struct gatehoused *daemon)
 
 		(void)snprintf(address, sizeof(address), "%s:%u", settings->address,
 			       daemon->entrances[i].port);
-		json_array_append_new(list, json_pack("{s:s, s:b, s:b}", "address", address,
-						      "controllers", settings->controllers,
-						      "consoles", settings->consoles));
+		json_array_append_new(list,
+				      json_pack("{s:s, s:b, s:b, s:b}", "address", address,
+						"controllers", settings->controllers, "consoles",
+						settings->consoles, "desks", settings->desks));
 	}
 	return list;
 }
@@ -115,12 +115,11 @@ status_closed(const struct fleet_sums *sums)
 static json_t *
 status_connections(const struct fleet_sums *sums)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "controllers",
-			 number(sums->sessions), "consoles", number(sums->consoles), "handshaking",
-			 number(sums->handshaking), "accepted_total", number(sums->accepted),
-			 "full_handshakes_total", number(sums->full), "short_handshakes_total",
-			 number(sums->resumed), "refused", status_refused(sums), "closed",
-			 status_closed(sums));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "controllers",
+			 number(sums->controllers), "desks", number(sums->desks), "consoles",
+			 number(sums->consoles), "handshaking", number(sums->handshaking),
+			 "accepted_total", number(sums->accepted), "refused", status_refused(sums),
+			 "closed", status_closed(sums));
 }
 
 static json_t *
@@ -247,15 +246,6 @@ status_queues(const struct gatehoused *daemon, const struct fleet_sums *sums)
 			 sums->paused > 0);
 }
 
-static json_t *
-status_tls(const struct gatehoused *daemon)
-{
-	size_t known = daemon->tls_sessions != NULL ? tls_sessions_count(daemon->tls_sessions) : 0;
-
-	return json_pack("{s:i, s:o}", "certificate_days_left", tls_days_left(daemon->tls),
-			 "clients_known", number(known));
-}
-
 static uint64_t
 resident_bytes(void)
 {
@@ -295,7 +285,9 @@ gatehoused_status(const struct gatehoused *daemon)
 	json_object_set_new(json, "queues", status_queues(daemon, &sums));
 	json_object_set_new(json, "memory",
 			    json_pack("{s:o}", "rss_bytes", number(resident_bytes())));
-	json_object_set_new(json, "tls", status_tls(daemon));
+	json_object_set_new(
+		json, "tls",
+		json_pack("{s:i}", "certificate_days_left", tls_days_left(daemon->tls)));
 	return json;
 }
 
@@ -316,7 +308,7 @@ gatehoused_status_line(const struct gatehoused *daemon, char *out, size_t size)
 	(void)snprintf(out, size,
 		       "%s%" PRIu64 " controllers, %" PRIu64 " consoles, %" PRIu64
 		       " records taken, PostgreSQL %s%s%s",
-		       damage, sums.sessions, sums.consoles, sums.records,
+		       damage, sums.controllers, sums.consoles, sums.records,
 		       store_state_name(store.state), store.reason[0] != '\0' ? ": " : "",
 		       store.reason);
 }

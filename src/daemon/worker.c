@@ -29,7 +29,6 @@ struct worker_entrance {
 /* Owner: its own thread; the counters may be read by any. */
 struct worker {
 	struct worker_setup setup;
-	struct tls *tls; /* of the next connection */
 	struct loop *loop;
 	struct stream_set *streams;
 	struct sessions *sessions;
@@ -78,7 +77,7 @@ lobby_refuse_role(struct worker_entrance *at, struct stream *stream)
 
 	counter_add(&at->worker->counters.wrong_role, 1);
 	worker_log_refused(stream, "wrong_role", tls_role_name(role));
-	if (role == TLS_ROLE_CONTROLLER)
+	if (role == TLS_ROLE_CONTROLLER || role == TLS_ROLE_DESK)
 		n = controller_put_goaway(bytes, GOAWAY_WRONG_ROLE, delay_ms, detail);
 	else if (role == TLS_ROLE_CONSOLE)
 		n = console_put_goaway(bytes, GOAWAY_WRONG_ROLE, delay_ms, detail);
@@ -94,18 +93,18 @@ lobby_open_cb(void *arg, struct stream *stream)
 	enum tls_role role = stream_peer_role(stream);
 	bool controller = role == TLS_ROLE_CONTROLLER && at->entrance->settings->controllers;
 	bool console = role == TLS_ROLE_CONSOLE && at->entrance->settings->consoles;
-	bool resumed = stream_was_resumed(stream);
+	bool desk = role == TLS_ROLE_DESK && at->entrance->settings->desks &&
+		    worker->setup.registrar != NULL;
 
-	counter_add(resumed ? &worker->counters.resumed : &worker->counters.full, 1);
-	if (!controller && !console) {
+	if (!controller && !console && !desk) {
 		lobby_refuse_role(at, stream);
 		return;
 	}
 	counter_set(&worker->counters.handshaking, counter_get(&worker->counters.handshaking) - 1);
-	if (controller)
-		sessions_adopt(worker->sessions, stream);
-	else
+	if (console)
 		consoles_adopt(worker->consoles, stream);
+	else
+		sessions_adopt(worker->sessions, stream);
 }
 
 static size_t
@@ -156,8 +155,8 @@ worker_accept(void *arg, int fd)
 	struct err err;
 
 	counter_add(&worker->counters.accepted, 1);
-	if (stream_accept(worker->streams, worker->tls, fd, &lobby_hooks, at, &stream, &err) !=
-	    RC_OK)
+	if (stream_accept(worker->streams, worker->setup.tls, fd, &lobby_hooks, at, &stream,
+			  &err) != RC_OK)
 		log_error("worker", "connection not taken: %s", err.msg);
 	else
 		counter_add(&worker->counters.handshaking, 1);
@@ -206,16 +205,6 @@ worker_take_register(struct worker *worker, struct worker_register *mail)
 }
 
 static void
-worker_take_tls(struct worker *worker, struct worker_tls *mail)
-{
-	tls_unref(&worker->tls);
-	worker->tls = mail->tls;
-	free(mail);
-	if (worker->streams != NULL)
-		stream_set_end_revoked(worker->streams, worker->tls);
-}
-
-static void
 worker_begin_stop(struct worker *worker, struct mail *mail)
 {
 	free(mail);
@@ -233,9 +222,6 @@ worker_mail_cb(void *arg, struct mail *mail)
 	switch (mail->kind) {
 	case WORKER_MAIL_REGISTER:
 		worker_take_register(worker, CONTAINER_OF(mail, struct worker_register, mail));
-		break;
-	case WORKER_MAIL_TLS:
-		worker_take_tls(worker, CONTAINER_OF(mail, struct worker_tls, mail));
 		break;
 	case WORKER_MAIL_STOP:
 		worker_begin_stop(worker, mail);
@@ -314,6 +300,7 @@ worker_new_sessions(struct worker *worker, struct err *err)
 		.start_us = worker->setup.start_us,
 		.worker = worker->setup.index,
 		.observers = worker->setup.count + 1, /* and the roster */
+		.registrar = worker->setup.registrar,
 	};
 
 	return sessions_new(&worker->sessions, worker->loop, &conf, worker->setup.journal,
@@ -352,8 +339,6 @@ worker_new(struct worker **out, const struct worker_setup *setup, struct err *er
 	enum rc rc;
 
 	worker->setup = *setup;
-	worker->setup.tls = NULL; /* not for ever */
-	worker->tls = tls_ref(setup->tls);
 	*out = worker;
 	rc = loop_new(&worker->loop, &hooks, err);
 	if (rc == RC_OK)
@@ -400,8 +385,6 @@ worker_discard(struct mail *mail)
 {
 	if (mail->kind == WORKER_MAIL_REGISTER)
 		reg_unref(&CONTAINER_OF(mail, struct worker_register, mail)->reg);
-	else if (mail->kind == WORKER_MAIL_TLS)
-		tls_unref(&CONTAINER_OF(mail, struct worker_tls, mail)->tls);
 	free(mail);
 }
 
@@ -421,7 +404,6 @@ worker_free(struct worker **out)
 	consoles_free(&worker->consoles);
 	sessions_free(&worker->sessions);
 	loop_free(&worker->loop);
-	tls_unref(&worker->tls);
 	free(worker->entrances);
 	free(worker);
 }

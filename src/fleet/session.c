@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One controller's conversation.  What is allowed when stands in one table; what
- * isn't closes the connection with a reason.
+ * One controller's or desk's conversation.  What is allowed when stands in one table, by
+ * role; what isn't closes the connection with a reason.
  */
 #include <inttypes.h>
 #include <stdarg.h>
@@ -47,15 +47,19 @@ session_log_end(const struct session *session, const char *reason, const char *d
 		 session->records, session->acked);
 }
 
-/* Out of every list, and the controller free for the next. */
+/* Out of every list, and the controller or desk free for the next. */
 static void
 session_end(struct session *session)
 {
 	bool granted = session->state == SESSION_STREAMING;
 
 	session_set_state(session, SESSION_CLOSED);
-	if (granted)
-		sessions_release(session->all, session->controller_id, session->generation,
+	list_unsubscribe(session);
+	if (granted && session->role == TLS_ROLE_DESK)
+		registration_release(session->all, session->id, session->client_id,
+				     session->generation);
+	else if (granted)
+		sessions_release(session->all, session->client_id, session->generation,
 				 &session->sequence, session->heard_ms);
 	sessions_remove(session);
 }
@@ -126,6 +130,10 @@ session_wait_for_group(struct session *session)
 static bool
 session_doors_ok(struct session *session, const struct hello *hello)
 {
+	if (session->role == TLS_ROLE_DESK && hello->n_doors > 0) {
+		session_close(session, GOAWAY_FOREIGN_DOOR, "a registration desk has no doors");
+		return false;
+	}
 	for (size_t i = 0; i < hello->n_doors; i++) {
 		const struct hello_door *claim = &hello->doors[i];
 		const struct door *door = controller_door(session->controller, claim->number);
@@ -147,11 +155,24 @@ session_doors_ok(struct session *session, const struct hello *hello)
 	return true;
 }
 
+static void
+session_claim(struct session *session)
+{
+	struct roster_claim *claim = xcalloc(1, sizeof(*claim));
+
+	claim->mail.kind = ROSTER_MAIL_CLAIM;
+	claim->controller_id = session->client_id;
+	claim->box = loop_mailbox(session->all->loop);
+	claim->session = session->id;
+	claim->epoch = session->hello_epoch;
+	claim->acked_seq = session->hello_acked;
+	mailbox_post(session->all->roster, &claim->mail);
+}
+
 static enum intake
 session_take_hello(struct session *session, const struct controller_msg *msg)
 {
 	const struct hello *hello = &msg->hello;
-	struct roster_claim *claim;
 
 	if (hello->protocol != PROTOCOL_VERSION) {
 		session_close(session, GOAWAY_VERSION,
@@ -166,42 +187,25 @@ session_take_hello(struct session *session, const struct controller_msg *msg)
 		 " firmware=\"%s\" clock_off_ms=%" PRId64,
 		 session->id, session->name, stream_peer_address(session->stream), hello->epoch,
 		 hello->acked_seq, hello->firmware, (hello->clock_us - clock_wall_us()) / 1000);
-	claim = xcalloc(1, sizeof(*claim));
-	claim->mail.kind = ROSTER_MAIL_CLAIM;
-	claim->controller_id = session->controller_id;
-	claim->box = loop_mailbox(session->all->loop);
-	claim->session = session->id;
-	claim->epoch = hello->epoch;
-	claim->acked_seq = hello->acked_seq;
+	session->hello_epoch = hello->epoch;
+	session->hello_acked = hello->acked_seq;
+	session->hello_list = hello->list_number;
 	session_set_state(session, SESSION_CLAIMING);
-	/* what follows the hello already is kept until the roster has answered */
+	/* what follows the hello already is kept until there is an answer */
 	stream_pause(session->stream);
-	mailbox_post(session->all->roster, &claim->mail);
+	if (session->role == TLS_ROLE_DESK)
+		registration_claim(session);
+	else
+		session_claim(session);
 	return INTAKE_DONE;
 }
 
-void
-session_granted(struct session *session, const struct roster_grant *grant)
+/* From here on a controller's and a desk's conversation differ. */
+static void
+session_begin_controller(struct session *session)
 {
-	const struct sessions_conf *conf = &session->all->conf;
-	uint8_t bytes[CONTROLLER_ANSWER_MAX];
-	struct welcome welcome = {
-		.server_time_us = clock_wall_us(),
-		.epoch = (uint64_t)grant->sequence.epoch,
-		.resume_after = grant->sequence.last_seq,
-		.heartbeat_s = conf->heartbeat_s,
-		.lease_s = conf->lease_s,
-		.window = conf->window,
-		.frame_max_bytes = conf->frame_max_bytes,
-		.controller = session->name,
-	};
-
-	session->generation = grant->generation;
-	session->sequence = grant->sequence;
-	session_set_state(session, SESSION_STREAMING);
-	session_answer(session, bytes, controller_put_welcome(bytes, &welcome));
-	if (session->state != SESSION_STREAMING)
-		return;
+	/* what it must not open any more comes before all else */
+	list_subscribe(session);
 	/* What the session before this one appended may not be durable yet, and its
 	 * acks have nobody to go to: this batch comes back behind it.  Where no batch
 	 * is free, the next one does the same: a controller whose window is full of
@@ -213,6 +217,45 @@ session_granted(struct session *session, const struct roster_grant *grant)
 	}
 	if (!session->all->stopping)
 		stream_resume(session->stream);
+}
+
+static void
+session_begin_desk(struct session *session)
+{
+	/* what the registrar knows of may not be durable yet; it says so when it is */
+	session->acked = session->hello_acked < session->sequence.last_seq
+				 ? session->hello_acked
+				 : session->sequence.last_seq;
+	if (!session->all->stopping)
+		stream_resume(session->stream);
+}
+
+void
+session_granted(struct session *session, uint64_t generation, const struct sequence *sequence)
+{
+	const struct sessions_conf *conf = &session->all->conf;
+	uint8_t bytes[CONTROLLER_ANSWER_MAX];
+	struct welcome welcome = {
+		.server_time_us = clock_wall_us(),
+		.epoch = (uint64_t)sequence->epoch,
+		.resume_after = sequence->last_seq,
+		.heartbeat_s = conf->heartbeat_s,
+		.lease_s = conf->lease_s,
+		.window = conf->window,
+		.frame_max_bytes = conf->frame_max_bytes,
+		.controller = session->name,
+	};
+
+	session->generation = generation;
+	session->sequence = *sequence;
+	session_set_state(session, SESSION_STREAMING);
+	session_answer(session, bytes, controller_put_welcome(bytes, &welcome));
+	if (session->state != SESSION_STREAMING)
+		return;
+	if (session->role == TLS_ROLE_DESK)
+		session_begin_desk(session);
+	else
+		session_begin_controller(session);
 }
 
 static enum intake
@@ -244,20 +287,49 @@ session_take_heartbeat(struct session *session, const struct controller_msg *msg
 	return INTAKE_DONE;
 }
 
+static enum intake
+session_take_confirm(struct session *session, const struct controller_msg *msg)
+{
+	list_confirm(session, msg->confirmed);
+	return INTAKE_DONE;
+}
+
+static enum intake
+session_take_registration(struct session *session, const struct controller_msg *msg)
+{
+	return registration_record(session, msg->record);
+}
+
 typedef enum intake session_handler(struct session *session, const struct controller_msg *msg);
 
 /* While CLAIMING nothing is read; what isn't here is a breach of the contract. */
-static session_handler *const session_handlers[SESSION_STATES][CONTROLLER_MSG_LOST + 1] = {
-	[SESSION_HELLO] =
+static session_handler *const session_handlers[TLS_ROLES][SESSION_STATES][CONTROLLER_MSG_TYPES] = {
+	[TLS_ROLE_CONTROLLER] =
 		{
-			[CONTROLLER_MSG_HELLO] = session_take_hello,
+			[SESSION_HELLO] =
+				{
+					[CONTROLLER_MSG_HELLO] = session_take_hello,
+				},
+			[SESSION_STREAMING] =
+				{
+					[CONTROLLER_MSG_RECORD] = session_take_record,
+					[CONTROLLER_MSG_HEARTBEAT] = session_take_heartbeat,
+					[CONTROLLER_MSG_AHEAD] = session_take_ahead,
+					[CONTROLLER_MSG_LOST] = session_take_lost,
+					[CONTROLLER_MSG_CONFIRM] = session_take_confirm,
+				},
 		},
-	[SESSION_STREAMING] =
+	[TLS_ROLE_DESK] =
 		{
-			[CONTROLLER_MSG_RECORD] = session_take_record,
-			[CONTROLLER_MSG_HEARTBEAT] = session_take_heartbeat,
-			[CONTROLLER_MSG_AHEAD] = session_take_ahead,
-			[CONTROLLER_MSG_LOST] = session_take_lost,
+			[SESSION_HELLO] =
+				{
+					[CONTROLLER_MSG_HELLO] = session_take_hello,
+				},
+			[SESSION_STREAMING] =
+				{
+					[CONTROLLER_MSG_RECORD] = session_take_registration,
+					[CONTROLLER_MSG_HEARTBEAT] = session_take_heartbeat,
+				},
 		},
 };
 
@@ -266,7 +338,8 @@ static session_handler *const session_handlers[SESSION_STATES][CONTROLLER_MSG_LO
 static enum intake
 session_take_frame(struct session *session, const uint8_t *payload, size_t n)
 {
-	static const char *const names[] = {"hello", "record", "heartbeat", "ahead", "lost"};
+	static const char *const names[CONTROLLER_MSG_TYPES] = {"hello", "record", "heartbeat",
+								"ahead", "lost",   "confirm"};
 	struct controller_msg msg;
 	struct err err;
 	session_handler *handler;
@@ -276,7 +349,7 @@ session_take_frame(struct session *session, const uint8_t *payload, size_t n)
 		session_close(session, GOAWAY_BAD_FRAME, "%s", err.msg);
 		return INTAKE_DONE;
 	}
-	handler = session_handlers[session->state][msg.type];
+	handler = session_handlers[session->role][session->state][msg.type];
 	if (handler == NULL) {
 		session_close(session, GOAWAY_PROTOCOL, "%s is not expected %s", names[msg.type],
 			      session->state == SESSION_HELLO ? "before hello" : "here");
@@ -328,17 +401,35 @@ session_bytes_cb(void *arg, struct stream *stream, const uint8_t *bytes, size_t 
 		case FRAME_WHOLE:
 			break;
 		}
-		if (session_take_frame(session, payload, len) == INTAKE_WAIT) {
+		switch (session_take_frame(session, payload, len)) {
+		case INTAKE_WAIT:
 			session_wait_for_group(session);
 			return used;
+		case INTAKE_PAUSE:
+			session->waits_for_acks = true;
+			stream_pause(session->stream);
+			return used;
+		case INTAKE_DONE:
+			used += frame;
+			break;
 		}
-		used += frame;
 	}
 	return used;
 }
 
+static void
+session_drained_cb(void *arg, struct stream *stream)
+{
+	struct session *session = arg;
+
+	(void)stream;
+	must(session->magic == SESSION_MAGIC);
+	list_drained(session);
+}
+
 const struct stream_hooks session_hooks = {
 	.on_bytes = session_bytes_cb,
+	.on_drained = session_drained_cb,
 	.on_closed = session_closed_cb,
 };
 
@@ -370,7 +461,7 @@ session_check_time(struct session *session, uint64_t now_ms)
 		if (now_ms - session->opened_ms >= conf->hello_timeout_ms)
 			session_close(session, GOAWAY_IDLE, "no hello within %" PRIu64 " ms",
 				      conf->hello_timeout_ms);
-	} else if (session->waits_for_group) {
+	} else if (session->waits_for_group || session->waits_for_acks) {
 		/* it is we who don't listen: no time of its can run out by that */
 		session->heard_ms = now_ms;
 		session->hole_deadline_ms = now_ms + conf->gap_wait_ms;

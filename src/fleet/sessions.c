@@ -71,6 +71,8 @@ sessions_add(struct sessions *all, struct session *session)
 		      (uint64_t)all->conf.worker << SESSION_SLOT_BITS | slot;
 	TAILQ_INSERT_TAIL(&all->all, session, in_all);
 	counter_set(&all->counters.open, counter_get(&all->counters.open) + 1);
+	if (session->role == TLS_ROLE_DESK)
+		counter_set(&all->counters.desks, counter_get(&all->counters.desks) + 1);
 }
 
 void
@@ -88,6 +90,9 @@ sessions_remove(struct session *session)
 	all->free_slots[all->n_free_slots++] = slot;
 	TAILQ_REMOVE(&all->all, session, in_all);
 	TAILQ_INSERT_TAIL(&all->dead, session, in_all);
+	/* desks first: who subtracts them from all never gets below nothing */
+	if (session->role == TLS_ROLE_DESK)
+		counter_set(&all->counters.desks, counter_get(&all->counters.desks) - 1);
 	counter_set(&all->counters.open, counter_get(&all->counters.open) - 1);
 	loop_again(all->loop);
 }
@@ -106,27 +111,46 @@ sessions_bury(struct sessions *all)
 
 /* ---- Beginning of a session ---------------------------------------------- */
 
+/* Whom the register has under the session's name: fills what the session knows of it.
+ * False: nobody. */
+static bool
+session_find_client(struct session *session, uint32_t *id, bool *enabled)
+{
+	const struct reg *reg = session->all->reg;
+	const struct registration_desk *desk;
+
+	if (session->role == TLS_ROLE_DESK) {
+		desk = reg_desk_by_name(reg, session->name);
+		*id = desk != NULL ? desk->id : 0;
+		*enabled = desk != NULL && desk->enabled;
+		return desk != NULL;
+	}
+	session->controller = reg_controller_by_name(reg, session->name);
+	*id = session->controller != NULL ? session->controller->id : 0;
+	*enabled = session->controller != NULL && session->controller->enabled;
+	return session->controller != NULL;
+}
+
 static bool
 sessions_may_enter(struct session *session)
 {
-	const struct reg *reg = session->all->reg;
+	const char *what = tls_role_name(session->role);
+	bool enabled;
 
-	if (reg == NULL) {
+	if (session->all->reg == NULL) {
 		session_close(session, GOAWAY_UNKNOWN, "the register is not loaded yet");
 		return false;
 	}
-	session->controller = reg_controller_by_name(reg, session->name);
-	if (session->controller == NULL) {
-		session_close(session, GOAWAY_UNKNOWN, "no controller \"%s\" in the register",
+	if (!session_find_client(session, &session->client_id, &enabled)) {
+		session_close(session, GOAWAY_UNKNOWN, "no %s \"%s\" in the register", what,
 			      session->name);
 		return false;
 	}
-	if (!session->controller->enabled) {
-		session_close(session, GOAWAY_DISABLED, "controller \"%s\" is disabled",
+	if (!enabled) {
+		session_close(session, GOAWAY_DISABLED, "%s \"%s\" is disabled", what,
 			      session->name);
 		return false;
 	}
-	session->controller_id = session->controller->id;
 	return true;
 }
 
@@ -139,6 +163,8 @@ sessions_adopt(struct sessions *all, struct stream *stream)
 	session->state = SESSION_HELLO;
 	session->all = all;
 	session->stream = stream;
+	session->role = stream_peer_role(stream);
+	must(session->role != TLS_ROLE_DESK || all->conf.registrar != NULL);
 	session->opened_ms = session->heard_ms = clock_mono_ms();
 	memcpy(session->name, stream_peer_name(stream), sizeof(session->name));
 	sessions_add(all, session);
@@ -197,10 +223,73 @@ sessions_take_grant(struct sessions *all, const struct roster_grant *grant)
 	struct session *session = sessions_find(all, grant->session);
 
 	if (session != NULL && session->state == SESSION_CLAIMING)
-		session_granted(session, grant);
+		session_granted(session, grant->generation, &grant->sequence);
 	else /* it ended while the roster was thinking */
 		sessions_release(all, grant->controller_id, grant->generation, &grant->sequence,
 				 clock_mono_ms());
+}
+
+/* ---- Registrar ----------------------------------------------------------- */
+
+static void
+sessions_take_desk(struct sessions *all, const struct registrar_grant *grant)
+{
+	struct session *session = sessions_find(all, grant->session);
+
+	if (session != NULL && session->state == SESSION_CLAIMING)
+		session_granted(session, grant->generation, &grant->sequence);
+	else /* it ended while the registrar was thinking */
+		registration_release(all, grant->session, grant->desk_id, grant->generation);
+}
+
+static void
+sessions_deny_desk(struct sessions *all, const struct registrar_grant *grant)
+{
+	struct session *session = sessions_find(all, grant->session);
+
+	if (session != NULL)
+		session_close(session, grant->reason,
+			      grant->reason == GOAWAY_STALE_EPOCH
+				      ? "a newer epoch of this desk is known"
+			      : grant->reason == GOAWAY_SUPERSEDED
+				      ? "a newer connection of the same desk"
+				      : "the register of cards does not take it");
+}
+
+/* From the registrar, for a session that may be gone. */
+static void
+sessions_registrar_mail(struct sessions *all, struct mail *mail)
+{
+	const struct registrar_done *done = CONTAINER_OF(mail, struct registrar_done, mail);
+	const struct registrar_list *list = CONTAINER_OF(mail, struct registrar_list, mail);
+	struct session *session;
+
+	switch (mail->kind) {
+	case REGISTRAR_MAIL_GRANT:
+		sessions_take_desk(all, CONTAINER_OF(mail, struct registrar_grant, mail));
+		break;
+	case REGISTRAR_MAIL_DENY:
+		sessions_deny_desk(all, CONTAINER_OF(mail, struct registrar_grant, mail));
+		break;
+	case REGISTRAR_MAIL_DONE:
+		session = sessions_find(all, done->session);
+		if (session != NULL && session->state == SESSION_STREAMING)
+			registration_done(session, done);
+		break;
+	case REGISTRAR_MAIL_RESEND:
+		session = sessions_find(all, done->session);
+		if (session != NULL && session->state == SESSION_STREAMING)
+			registration_resend(session, done);
+		break;
+	case REGISTRAR_MAIL_LIST:
+		session = sessions_find(all, list->session);
+		if (session != NULL && session->list_wanted)
+			list_send(session, list);
+		break;
+	default:
+		must(!"a message that sessions know");
+	}
+	free(mail);
 }
 
 void
@@ -231,7 +320,8 @@ sessions_mail(struct sessions *all, struct mail *mail)
 				      "a newer connection of the same controller");
 		break;
 	default:
-		must(!"a message that sessions know");
+		sessions_registrar_mail(all, mail);
+		return;
 	}
 	free(grant);
 }
@@ -243,19 +333,19 @@ sessions_set_register(struct sessions *all, struct reg *reg)
 {
 	struct reg *old = all->reg;
 	struct session *session = TAILQ_FIRST(&all->all), *next;
+	uint32_t id;
+	bool enabled;
 
 	all->reg = reg;
 	for (; session != NULL; session = next) {
 		next = TAILQ_NEXT(session, in_all);
 		/* its certificate names it: under another name or number it is another one */
-		session->controller = reg_controller_by_name(reg, session->name);
-		if (session->controller == NULL ||
-		    session->controller->id != session->controller_id)
-			session_close(session, GOAWAY_UNKNOWN,
-				      "controller \"%s\" left the register", session->name);
-		else if (!session->controller->enabled)
-			session_close(session, GOAWAY_DISABLED, "controller \"%s\" is disabled",
-				      session->name);
+		if (!session_find_client(session, &id, &enabled) || id != session->client_id)
+			session_close(session, GOAWAY_UNKNOWN, "%s \"%s\" left the register",
+				      tls_role_name(session->role), session->name);
+		else if (!enabled)
+			session_close(session, GOAWAY_DISABLED, "%s \"%s\" is disabled",
+				      tls_role_name(session->role), session->name);
 	}
 	reg_unref(&old);
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Inside the fleet room: one worker's sessions (sessions.c), one session's
- * conversation (session.c), its records' way into the group (intake.c), and the
- * groups themselves (batch.c).  Owner of all structs: the worker's thread.
+ * conversation (session.c), its records' way into the group (intake.c), the groups
+ * themselves (batch.c); what is different with a registration desk (registration.c),
+ * and a controller's list of rights (list_sync.c).  Owner of all structs: the worker's thread.
  */
 #ifndef GATEHOUSE_FLEET_SESSIONS_PRIV_H
 #define GATEHOUSE_FLEET_SESSIONS_PRIV_H
@@ -11,6 +12,7 @@
 
 #include "fleet/sessions.h"
 #include "wire/arena.h"
+#include "wire/registration.h"
 
 enum {
 	SESSION_MAGIC = 0x53657373,
@@ -20,7 +22,7 @@ enum {
 
 enum session_state {
 	SESSION_HELLO,     /* waits for hello */
-	SESSION_CLAIMING,  /* waits for the roster; not reading */
+	SESSION_CLAIMING,  /* waits for the roster, or the registrar; not reading */
 	SESSION_STREAMING, /* granted: records come */
 	SESSION_CLOSED,
 	SESSION_STATES,
@@ -31,22 +33,27 @@ struct session {
 	enum session_state state;
 	struct sessions *all;
 	struct stream *stream;
-	uint64_t id; /* slot; above it the worker, and the slot's generation */
-	const struct controller *controller; /* of the register that `all` holds */
-	uint32_t controller_id;
+	uint64_t id;        /* slot; above it the worker, and the slot's generation */
+	enum tls_role role; /* controller or desk */
+	const struct controller *controller; /* of the register that `all` holds; NULL: a desk */
+	uint32_t client_id;                  /* of the controller, or the desk */
 	char name[TLS_NAME_MAX + 1];
-	uint64_t hello_epoch, hello_acked;
-	uint64_t generation;      /* of the roster's grant */
-	struct sequence sequence; /* last_seq: appended to a group, not yet durable */
-	uint64_t hole_seen;       /* lowest seq that came behind a hole; 0: no hole */
-	uint64_t hole_reading;    /* in which that was */
+	uint64_t hello_epoch, hello_acked, hello_list;
+	uint64_t generation; /* of the roster's grant, or the registrar's */
+	/* last_seq: appended to a group, or passed to the registrar; not yet durable */
+	struct sequence sequence;
+	uint64_t hole_seen;    /* lowest seq that came behind a hole; 0: no hole */
+	uint64_t hole_reading; /* in which that was */
 	uint64_t hole_deadline_ms;
 	uint64_t held_from; /* lowest seq that was not kept for want of space; 0: none */
 	uint64_t readings;  /* how often bytes came */
 	uint64_t ack_batch; /* number of the batch in which this session has an ack .. */
 	size_t ack_index;   /* .. and where */
 	bool waits_for_group;
-	bool owes_ack; /* for what was before it; no group was free to tell it by */
+	bool owes_ack;       /* for what was before it; no group was free to tell it by */
+	bool waits_for_acks; /* a desk: its window is full */
+	bool list_wanted;    /* the registrar knows of this controller's session */
+	size_t list_owed;    /* bytes of the list that are not with the kernel */
 	uint64_t opened_ms, heard_ms;
 	uint64_t records, acked;
 	TAILQ_ENTRY(session) in_all;     /* least recently heard first; or among the dead */
@@ -106,7 +113,8 @@ extern const struct stream_hooks session_hooks;
 /* Says goodbye and ends; `session` stays valid until the end of the turn. */
 void session_close(struct session *session, enum goaway reason, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
-void session_granted(struct session *session, const struct roster_grant *grant);
+/* By the roster, or by the registrar. */
+void session_granted(struct session *session, uint64_t generation, const struct sequence *sequence);
 /* Queues an answer; a session that doesn't read is closed. */
 void session_answer(struct session *session, const uint8_t *bytes, size_t n);
 /* Asks for what is missing before `seen`, the first that came behind the hole. */
@@ -128,13 +136,37 @@ void sessions_release(struct sessions *all, uint32_t controller_id, uint64_t gen
 /* ---- intake.c ------------------------------------------------------------ */
 
 enum intake {
-	INTAKE_DONE, /* the message was dealt with */
-	INTAKE_WAIT, /* no group is free: offer it again later */
+	INTAKE_DONE,  /* the message was dealt with */
+	INTAKE_WAIT,  /* no group is free: offer it again later */
+	INTAKE_PAUSE, /* a desk's window is full: offer it again when acks came */
 };
 
 enum intake intake_record(struct session *session, struct reported *reported);
 enum intake intake_ahead(struct session *session, struct reported *reported);
 enum intake intake_lost(struct session *session, uint64_t from, uint64_t to);
+
+/* ---- registration.c ------------------------------------------------------ */
+
+void registration_claim(struct session *session);
+/* `session` and `generation`: those of the grant. */
+void registration_release(struct sessions *all, uint64_t session, uint32_t desk_id,
+			  uint64_t generation);
+enum intake registration_record(struct session *session, struct reported *reported);
+void registration_done(struct session *session, const struct registrar_done *done);
+void registration_resend(struct session *session, const struct registrar_done *done);
+
+/* ---- list_sync.c --------------------------------------------------------- */
+
+/* A struct registrar_note of this kind. */
+void registrar_tell(struct sessions *all, unsigned kind, uint64_t session, uint32_t id,
+		    uint64_t number, size_t bytes);
+/* After the Welcome; at the session's end. */
+void list_subscribe(struct session *session);
+void list_unsubscribe(struct session *session);
+void list_send(struct session *session, const struct registrar_list *list);
+/* Everything written is with the kernel. */
+void list_drained(struct session *session);
+void list_confirm(struct session *session, uint64_t number);
 
 /* ---- batch.c ------------------------------------------------------------- */
 

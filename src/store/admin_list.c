@@ -21,9 +21,9 @@ static const char *const list_sql[] = {
 		" SELECT area_id, parent_id, station_id FROM areas WHERE parent_id IS NULL"
 		" UNION ALL SELECT a.area_id, a.parent_id, coalesce(a.station_id, r.station_id)"
 		" FROM areas a JOIN responsible r ON a.parent_id = r.area_id)"
-		" SELECT s.code, s.name, a.code AS area, t.code AS station, s.address,"
+		" SELECT s.code, s.name, a.code AS area, t.code AS station, s.address, s.timezone,"
 		" (SELECT count(*) FROM controllers c WHERE c.site_id = s.site_id) AS controllers,"
-		" (SELECT count(*) FROM doors d WHERE d.site_id = s.site_id) AS doors"
+		" (SELECT count(*) FROM doors d WHERE d.site_id = s.site_id) AS doors, s.site_id"
 		" FROM sites s JOIN areas a USING (area_id)"
 		" LEFT JOIN responsible r USING (area_id)"
 		" LEFT JOIN stations t ON t.station_id = r.station_id ORDER BY s.code",
@@ -46,10 +46,31 @@ static const char *const list_sql[] = {
 	[ADMIN_CONSOLES] = "SELECT c.name, s.code AS station,"
 			   " CASE WHEN c.enabled THEN 'yes' ELSE 'no' END AS enabled"
 			   " FROM consoles c JOIN stations s USING (station_id) ORDER BY c.name",
+	[ADMIN_UNITS] =
+		"SELECT u.code, u.name, s.code AS site, u.address,"
+		" (SELECT string_agg(d.code, ',' ORDER BY d.code) FROM unit_doors x"
+		" JOIN doors d USING (door_id) WHERE x.unit_id = u.unit_id)"
+		" AS doors FROM units u JOIN sites s USING (site_id) ORDER BY s.code, u.code",
+	[ADMIN_GROUPS] =
+		"SELECT g.code, g.name, s.code AS site,"
+		" (SELECT string_agg(d.code, ',' ORDER BY d.code) FROM door_group_doors x"
+		" JOIN doors d USING (door_id) WHERE x.group_id = g.group_id)"
+		" AS doors FROM door_groups g JOIN sites s USING (site_id) ORDER BY s.code, g.code",
+	[ADMIN_DESKS] =
+		"SELECT k.name, k.role,"
+		/* a landlord's follow from its units */
+		" (SELECT string_agg(s.code, ',' ORDER BY s.code) FROM desk_sites x"
+		" JOIN sites s USING (site_id)"
+		" WHERE x.desk_id = k.desk_id AND k.role = 'manager') AS sites,"
+		" (SELECT string_agg(s.code || '/' || u.code, ',' ORDER BY s.code, u.code)"
+		" FROM desk_units x JOIN units u USING (unit_id) JOIN sites s USING (site_id)"
+		" WHERE x.desk_id = k.desk_id)"
+		" AS units, CASE WHEN k.enabled THEN 'yes' ELSE 'no' END AS enabled"
+		" FROM desks k ORDER BY k.name",
 };
 
 /* No list has more columns. */
-enum { LIST_COLUMNS_MAX = 8 };
+enum { LIST_COLUMNS_MAX = 9 };
 
 enum rc
 admin_list(struct admin *a, enum admin_list what,

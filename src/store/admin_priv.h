@@ -10,6 +10,7 @@
 
 #include <libpq-fe.h>
 
+#include "register/register.h"
 #include "store/admin.h"
 
 struct admin {
@@ -27,5 +28,18 @@ enum rc admin_exec(struct admin *a, const char *sql, int n_params, const char *c
  * why it could not be kept. */
 enum rc admin_enter(struct admin *a, struct err *err) MUST_CHECK;
 enum rc admin_leave(struct admin *a, enum rc rc, struct err *err) MUST_CHECK;
+
+/* ---- admin_put.c: what an operator typed ---------------------------------- */
+
+enum { NUMBER_TEXT_MAX = 12 }; /* of 32 bits, with sign and end */
+
+enum rc put_take_code(const char *what, const char *text, char out[REGISTER_CODE_MAX + 1],
+		      struct err *err) MUST_CHECK;
+/* A label may be empty, and NULL means empty. */
+enum rc put_take_label(const char *what, const char *text, char out[REGISTER_TEXT_MAX + 1],
+		       struct err *err) MUST_CHECK;
+/* *id: the number of the site in `buffer`, or NULL for a NULL code. */
+enum rc put_find_site(struct admin *a, const char *code, char buffer[NUMBER_TEXT_MAX],
+		      const char **id, struct err *err) MUST_CHECK;
 
 #endif

@@ -12,9 +12,7 @@
 #include "register/register.h"
 #include "text.h"
 
-enum { NUMBER_TEXT_MAX = 12 }; /* of 32 bits, with sign and end */
-
-static enum rc
+enum rc
 put_take_code(const char *what, const char *text, char out[REGISTER_CODE_MAX + 1], struct err *err)
 {
 	enum rc rc = text_trim(what, text, REGISTER_CODE_MAX, out, err);
@@ -24,8 +22,7 @@ put_take_code(const char *what, const char *text, char out[REGISTER_CODE_MAX + 1
 	return rc;
 }
 
-/* A label may be empty, and NULL means empty. */
-static enum rc
+enum rc
 put_take_label(const char *what, const char *text, char out[REGISTER_TEXT_MAX + 1], struct err *err)
 {
 	return text_trim(what, text != NULL ? text : "", REGISTER_TEXT_MAX, out, err);
@@ -71,7 +68,7 @@ put_find_station(struct admin *a, const char *code, char buffer[NUMBER_TEXT_MAX]
 			buffer, id, err);
 }
 
-static enum rc
+enum rc
 put_find_site(struct admin *a, const char *code, char buffer[NUMBER_TEXT_MAX], const char **id,
 	      struct err *err)
 {
@@ -434,19 +431,31 @@ admin_put_console(struct admin *a, const char *name, const char *station, struct
 
 /* ---- Enabling -------------------------------------------------------------- */
 
-/* `sql` updates by name $1 to $2 and returns a row for what it found. */
+/* Who can be enabled: what it is called, and an update by name $1 to $2 that returns
+ * a row for what it found. */
+static const struct {
+	const char *what, *sql;
+} put_switches[ADMIN_LISTS] = {
+	[ADMIN_CONTROLLERS] = {"controller", "UPDATE controllers SET enabled = $2 WHERE name = $1"
+					     " RETURNING controller_id"},
+	[ADMIN_CONSOLES] = {"console", "UPDATE consoles SET enabled = $2 WHERE name = $1"
+				       " RETURNING console_id"},
+	[ADMIN_DESKS] = {"desk", "UPDATE desks SET enabled = $2 WHERE name = $1 RETURNING desk_id"},
+};
+
 static enum rc
-put_enabled(struct admin *a, const char *sql, const char *what, const char *name, bool enabled,
-	    struct err *err)
+put_enabled(struct admin *a, enum admin_list list, const char *name, bool enabled, struct err *err)
 {
 	char name_text[REGISTER_CODE_MAX + 1];
 	const char *const params[] = {name_text, enabled ? "true" : "false"};
+	const char *what = put_switches[list].what;
 	PGresult *result;
 	enum rc rc;
 
+	must(what != NULL);
 	rc = put_take_code(what, name, name_text, err);
 	if (rc == RC_OK)
-		rc = admin_exec(a, sql, 2, params, &result, err);
+		rc = admin_exec(a, put_switches[list].sql, 2, params, &result, err);
 	if (rc != RC_OK)
 		return rc;
 	if (PQntuples(result) == 0)
@@ -456,27 +465,12 @@ put_enabled(struct admin *a, const char *sql, const char *what, const char *name
 }
 
 enum rc
-admin_set_controller_enabled(struct admin *a, const char *name, bool enabled, struct err *err)
+admin_set_enabled(struct admin *a, enum admin_list what, const char *name, bool enabled,
+		  struct err *err)
 {
 	enum rc rc = admin_enter(a, err);
 
 	if (rc != RC_OK)
 		return rc;
-	rc = put_enabled(a,
-			 "UPDATE controllers SET enabled = $2 WHERE name = $1"
-			 " RETURNING controller_id",
-			 "controller", name, enabled, err);
-	return admin_leave(a, rc, err);
-}
-
-enum rc
-admin_set_console_enabled(struct admin *a, const char *name, bool enabled, struct err *err)
-{
-	enum rc rc = admin_enter(a, err);
-
-	if (rc != RC_OK)
-		return rc;
-	rc = put_enabled(a, "UPDATE consoles SET enabled = $2 WHERE name = $1 RETURNING console_id",
-			 "console", name, enabled, err);
-	return admin_leave(a, rc, err);
+	return admin_leave(a, put_enabled(a, what, name, enabled, err), err);
 }

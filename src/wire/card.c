@@ -320,3 +320,22 @@ card_site_key(struct card_keys *keys, uint32_t site_id, uint8_t key[CARD_KEY_BYT
 {
 	return key_for_site(keys, keys->site_key, site_id, key, err);
 }
+
+enum rc
+card_site_key_text(struct card_keys *keys, uint32_t site_id, char text[CARD_KEY_TEXT],
+		   struct err *err)
+{
+	uint8_t key[CARD_KEY_BYTES];
+	enum rc rc = card_site_key(keys, site_id, key, err);
+
+	if (rc == RC_OK)
+		(void)EVP_EncodeBlock((unsigned char *)text, key, sizeof(key));
+	OPENSSL_cleanse(key, sizeof(key));
+	return rc;
+}
+
+void
+card_wipe(void *secret, size_t n)
+{
+	OPENSSL_cleanse(secret, n);
+}

@@ -66,12 +66,13 @@ hello_take(struct arena *arena, const Gatehouse__V1__Hello *from, struct hello *
 		.acked_seq = from->acked_seq,
 		.clock_us = from->clock_us,
 		.firmware = from->firmware,
+		.list_number = from->list_number,
 	};
 	/* only told to people: what can't be a clock counts as none */
 	if (to->clock_us < 0 || to->clock_us > INT64_MAX / 2)
 		to->clock_us = 0;
-	if (to->epoch >= EPOCH_MAX || to->acked_seq > SEQ_MAX)
-		return err_invalid(err, "epoch or acked_seq in hello is out of range");
+	if (to->epoch >= EPOCH_MAX || to->acked_seq > SEQ_MAX || to->list_number > LIST_NUMBER_MAX)
+		return err_invalid(err, "epoch, acked_seq or list_number in hello is out of range");
 	if (!pb_text_ok(arena, to->firmware, HELLO_TEXT_MAX))
 		return err_invalid(err, "firmware in hello is not a text of at most %d bytes",
 				   HELLO_TEXT_MAX);
@@ -86,6 +87,16 @@ lost_take(const Gatehouse__V1__Lost *from, struct controller_msg *msg, struct er
 		return err_invalid(err, "lost names no range of sequence numbers");
 	msg->lost.from = from->from_seq;
 	msg->lost.to = from->to_seq;
+	return RC_OK;
+}
+
+static enum rc
+confirm_take(const Gatehouse__V1__ListConfirm *from, struct controller_msg *msg, struct err *err)
+{
+	if (from->number > LIST_NUMBER_MAX)
+		return err_invalid(err, "number of a list is out of range");
+	msg->type = CONTROLLER_MSG_CONFIRM;
+	msg->confirmed = from->number;
 	return RC_OK;
 }
 
@@ -126,7 +137,7 @@ controller_msg_decode(struct arena *arena, const uint8_t *bytes, size_t n,
 		msg->type = CONTROLLER_MSG_LOST;
 		return lost_take(from->lost, msg, err);
 	case GATEHOUSE__V1__FROM_CONTROLLER__MESSAGE_CONFIRM:
-		return err_invalid(err, "confirm without a list that was sent");
+		return confirm_take(from->confirm, msg, err);
 	case GATEHOUSE__V1__FROM_CONTROLLER__MESSAGE__NOT_SET:
 	case _GATEHOUSE__V1__FROM_CONTROLLER__MESSAGE__CASE_IS_INT_SIZE:
 		break;

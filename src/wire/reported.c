@@ -13,22 +13,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "pb.h"
-#include "wire/controller_msg.h"
-#include "wire/kind.h"
+#include "reported_priv.h"
 
 enum { SEALED_MAX = 16384, UNIT_MAX = 64, FIRMWARE_MAX = 64 };
-
-/* 2000-01-01 and 2100-01-01 in microseconds of Unix time: what lies outside is
- * no clock that is off but a field that is broken. */
-#define TIME_MIN_US (INT64_C(946684800) * 1000000)
-#define TIME_MAX_US (INT64_C(4102444800) * 1000000)
-
-static const Gatehouse__V1__Record *
-reported_pb(const struct reported *reported)
-{
-	return (const Gatehouse__V1__Record *)(const void *)reported;
-}
 
 uint64_t
 reported_seq(const struct reported *reported)
@@ -205,7 +192,17 @@ reported_check_reason(const Gatehouse__V1__Record *pb, const struct kind *kind, 
 	return REJECT_BAD_REASON;
 }
 
-static enum reject
+enum reject
+reported_check_time(const Gatehouse__V1__Record *pb, struct err *err)
+{
+	if (pb->time_us >= TIME_MIN_US && pb->time_us < TIME_MAX_US)
+		return REJECT_NONE;
+	(void)err_invalid(err, "time_us is %" PRId64 ", expected a time from 2000 to 2100",
+			  pb->time_us);
+	return REJECT_IMPOSSIBLE_TIME;
+}
+
+enum reject
 reported_check_card(const Gatehouse__V1__Record *pb, const struct kind *kind, struct err *err)
 {
 	if (pb->card.len > CARD_MAX)
@@ -216,6 +213,26 @@ reported_check_card(const Gatehouse__V1__Record *pb, const struct kind *kind, st
 	else
 		return REJECT_NONE;
 	return REJECT_BAD_CARD;
+}
+
+/* Under which list of rights the controller decided. */
+static enum reject
+reported_take_list_number(const Gatehouse__V1__Record *pb, const struct kind *kind,
+			  struct record *record, struct err *err)
+{
+	bool decided =
+		kind->code == KIND_CODE_ACCESS_GRANTED || kind->code == KIND_CODE_ACCESS_DENIED;
+
+	if (pb->list_number == 0)
+		return REJECT_NONE;
+	if (!decided || pb->list_number > LIST_NUMBER_MAX) {
+		(void)err_invalid(err, "list_number does not go with %s, or is out of range",
+				  kind->name);
+		return REJECT_BAD_DETAIL;
+	}
+	record->flags |= RECORD_HAS_LIST;
+	record->list_number = pb->list_number;
+	return REJECT_NONE;
 }
 
 static const struct kind *
@@ -249,16 +266,15 @@ reported_check(struct arena *arena, const struct reported *reported, struct reco
 		(void)err_invalid(err, "%s is reported by registration desks only", kind->name);
 		return REJECT_NOT_YOURS;
 	}
-	if (pb->time_us < TIME_MIN_US || pb->time_us >= TIME_MAX_US) {
-		(void)err_invalid(err, "time_us is %" PRId64 ", expected a time from 2000 to 2100",
-				  pb->time_us);
-		return REJECT_IMPOSSIBLE_TIME;
-	}
-	reject = reported_take_raw_code(arena, pb, record, err);
+	reject = reported_check_time(pb, err);
+	if (reject == REJECT_NONE)
+		reject = reported_take_raw_code(arena, pb, record, err);
 	if (reject == REJECT_NONE)
 		reject = reported_check_card(pb, kind, err);
 	if (reject == REJECT_NONE)
 		reject = reported_check_reason(pb, kind, err);
+	if (reject == REJECT_NONE)
+		reject = reported_take_list_number(pb, kind, record, err);
 	if (reject == REJECT_NONE)
 		reject = reported_take_detail(arena, pb, kind, record, err);
 	if (reject == REJECT_NONE)

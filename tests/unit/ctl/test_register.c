@@ -6,6 +6,7 @@
 #include "../store/pg.h"
 
 #include <jansson.h>
+#include <sys/stat.h>
 
 #include "ctl/clients.h"
 #include "ctl/files.h"
@@ -149,11 +150,13 @@ test_enrolled_controllers_know_their_doors(void **state)
 			  "  - {code: d4-b, name: D, site: mill, controller: c4-b, number: 1}\n");
 	struct clients clients = {0};
 	char *path = ctl_beside_config(&world->ctl, "clients/c4/client.json");
+	char c4[] = "c4", c4_b[] = "c4-b", mill[] = "mill";
 	json_t *root, *doors;
+	struct stat st;
 	struct err err;
 
-	clients_add(&clients, "c4", NULL);
-	clients_add(&clients, "c4-b", NULL);
+	clients_add(&clients, &(struct client){.name = c4, .site = mill});
+	clients_add(&clients, &(struct client){.name = c4_b, .site = mill});
 	if (clients_enrol(&clients, &world->ctl, &wish, setup, &err) != RC_OK)
 		fail_msg("%s", err.msg);
 	root = json_load_file(path, 0, NULL);
@@ -165,6 +168,10 @@ test_enrolled_controllers_know_their_doors(void **state)
 			    "d4-9");
 	assert_string_equal(json_string_value(json_object_get(root, "host")), "127.0.0.1");
 	assert_int_equal(json_integer_value(json_object_get(root, "port")), 7443);
+	/* 32 bytes in base64, which nobody else may read */
+	assert_int_equal(strlen(json_string_value(json_object_get(root, "card_key_site"))), 44);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
 	json_decref(root);
 	free(path);
 	clients_fini(&clients);
@@ -179,12 +186,13 @@ test_a_folder_in_the_way_stops_before_the_register(void **state)
 	struct setup *setup =
 		from_yaml("controllers: [{name: c5, site: mill}, {name: c5-b, site: mill}]");
 	char *path = ctl_beside_config(&world->ctl, "clients/c5-b");
+	char c5[] = "c5", c5_b[] = "c5-b", mill[] = "mill";
 	struct clients clients = {0};
 	struct err err;
 
 	assert_int_equal(files_make_dirs(path, 0755, FILES_OWNER_SELF, &err), RC_OK);
-	clients_add(&clients, "c5", NULL);
-	clients_add(&clients, "c5-b", NULL);
+	clients_add(&clients, &(struct client){.name = c5, .site = mill});
+	clients_add(&clients, &(struct client){.name = c5_b, .site = mill});
 	assert_int_equal(clients_enrol(&clients, &world->ctl, &wish, setup, &err), RC_INVALID);
 	assert_non_null(strstr(err.msg, "c5-b"));
 	pg_expect(world->conn, "SELECT count(*) FROM controllers WHERE name LIKE 'c5%'", "0");
@@ -215,6 +223,55 @@ test_only_those_of_the_register_are_issued(void **state)
 	setup_free(&setup);
 }
 
+/* A landlord's and a manager's: what they are given, and what the register then has. */
+static void
+test_desks_are_enrolled_with_what_is_theirs(void **state)
+{
+	struct world *world = *state;
+	const struct clients_wish wish = {.role = TLS_ROLE_DESK, .port = -1, .days = 30};
+	struct setup *setup =
+		from_yaml("doors:\n"
+			  "  - {code: d7-a, name: D, site: mill}\n"
+			  "  - {code: d7-b, name: D, site: mill}\n"
+			  "sites: [{code: mill, name: M, area: city, timezone: Europe/Berlin}]\n"
+			  "units:\n"
+			  "  - {code: 4b, name: Flat 4b, site: mill, doors: 'd7-a, d7-b'}\n"
+			  "  - {code: 5a, name: Flat 5a, site: mill}\n"
+			  "groups: [{code: all, name: All, site: mill, doors: 'd7-a,d7-b'}]\n"
+			  "desks:\n"
+			  "  - {name: owner-7, role: landlord, units: 'mill/4b, mill/5a'}\n"
+			  "  - {name: office-7, role: manager, sites: mill}\n");
+	struct clients clients = {0};
+	char *path = ctl_beside_config(&world->ctl, "clients/owner-7/client.json");
+	json_t *root, *units;
+	struct err err;
+
+	if (setup_apply(setup, world->ctl.admin, false, &err) != RC_OK)
+		fail_msg("%s", setup->n_problems > 0 ? setup->problems[0] : err.msg);
+	pg_expect(world->conn, "SELECT timezone FROM sites WHERE code = 'mill'", "Europe/Berlin");
+	pg_expect(world->conn,
+		  "SELECT count(*) FROM unit_doors JOIN units USING (unit_id) WHERE code = '4b'",
+		  "2");
+	pg_expect(world->conn, "SELECT count(*) FROM door_group_doors", "2");
+	pg_expect(world->conn, "SELECT count(*) FROM desk_sites", "2");
+	if (clients_load(&clients, &world->ctl, TLS_ROLE_DESK, NULL, 0, &err) != RC_OK ||
+	    clients_enrol(&clients, &world->ctl, &wish, NULL, &err) != RC_OK)
+		fail_msg("%s", err.msg);
+	root = json_load_file(path, 0, NULL);
+	assert_string_equal(json_string_value(json_object_get(root, "role")), "desk");
+	assert_string_equal(json_string_value(json_object_get(root, "right")), "landlord");
+	assert_int_equal(json_array_size(json_object_get(root, "sites")), 0);
+	units = json_object_get(root, "units");
+	assert_int_equal(json_array_size(units), 2);
+	assert_string_equal(json_string_value(json_array_get(units, 1)), "mill/5a");
+	/* desks are served where consoles are */
+	assert_int_equal(json_integer_value(json_object_get(root, "port")), 7444);
+	json_decref(root);
+	free(path);
+	clients_fini(&clients);
+	setup_free(&setup);
+}
+
 int
 main(void)
 {
@@ -225,6 +282,7 @@ main(void)
 		cmocka_unit_test(test_enrolled_controllers_know_their_doors),
 		cmocka_unit_test(test_a_folder_in_the_way_stops_before_the_register),
 		cmocka_unit_test(test_only_those_of_the_register_are_issued),
+		cmocka_unit_test(test_desks_are_enrolled_with_what_is_theirs),
 	};
 
 	return cmocka_run_group_tests(tests, world_begin, world_end);

@@ -22,7 +22,7 @@
 #include "wire/frame.h"
 #include "wire/kind.h"
 
-enum { ELM = 7, OAK = 8, SITE = 41, FRONT = 71, BACK = 72, NODE = 5 };
+enum { ELM = 7, OAK = 8, OFFICE = 9, SITE = 41, FRONT = 71, BACK = 72, NODE = 5 };
 enum { WORKERS = 2, DEVICES = 4, TOLD_MAX = 256, OUT_BYTES = 65536 };
 enum { LEASE_S = 30, GAP_WAIT_MS = 5000, HELLO_MS = 10000, FRAME_MAX = 16384 };
 enum { QUICK_TURNS = 200, SLOW_TURNS = 2000, SLOW_WAIT_MS = 5 };
@@ -56,6 +56,8 @@ struct rig {
 	struct side sides[WORKERS];
 	struct loop *roster_loop, *outside; /* where the controllers are */
 	struct roster *roster;
+	struct mailbox registrar; /* a test that plays it takes from here */
+	bool has_registrar;
 	struct stream_set *devices_set;
 	struct device devices[DEVICES];
 	bool roster_stands;
@@ -76,7 +78,8 @@ rig_make_folder(void **state)
 	log_setup(LOG_LEVEL_CRITICAL, LOG_TARGET_STDERR);
 	(void)signal(SIGPIPE, SIG_IGN); /* as the daemon does */
 	if (mkdtemp(rig_folder) == NULL ||
-	    certificates_make(rig_folder, "controller", "elm-1 oak-1 stranger") != 0)
+	    certificates_make(rig_folder, "controller", "elm-1 oak-1 stranger") != 0 ||
+	    certificates_add(rig_folder, "desk", "office-1 office-9") != 0)
 		return -1;
 	command = xasprintf("mkdir -m 700 %s/keys && cd %s/keys && umask 077 && "
 			    "head -c 32 /dev/urandom >site.key",
@@ -115,6 +118,8 @@ rig_reg(const char *elm_name, bool elm_enabled)
 		reg_add_door(b, BACK, SITE, ELM, 2, "elm-back", "Back", "");
 	}
 	reg_add_controller(b, OAK, SITE, "oak-1", true);
+	reg_add_desk(b, OFFICE, "office-1", DESK_MANAGER, true);
+	reg_add_link(b, REG_DESK_SITES, OFFICE, SITE);
 	if (reg_build(&b, 1, &reg, &err) != RC_OK)
 		fail_msg("%s", err.msg);
 	return reg;
@@ -208,6 +213,7 @@ side_init(struct rig *rig, unsigned index, unsigned groups)
 		.start_us = CLOCK_FAKE_WALL_US,
 		.worker = index,
 		.observers = WORKERS + 1,
+		.registrar = rig->has_registrar ? &rig->registrar : NULL,
 	};
 	struct err err;
 
@@ -266,9 +272,8 @@ outside_on_turn(void *arg)
 	stream_set_turn(rig->devices_set);
 }
 
-/* `groups`: of each worker. */
 static inline struct rig *
-rig_new(unsigned groups)
+rig_make(unsigned groups, bool registrar)
 {
 	struct rig *rig = xcalloc(1, sizeof(*rig));
 	struct loop_hooks hooks = {
@@ -280,6 +285,9 @@ rig_new(unsigned groups)
 
 	clock_fake_reset();
 	book_open(&rig->book);
+	rig->has_registrar = registrar;
+	if (registrar)
+		assert_int_equal(mailbox_init(&rig->registrar, &err), RC_OK);
 	rig->server = certificates_tls(rig_folder, "server", true);
 	rig_init_roster(rig);
 	for (unsigned i = 0; i < WORKERS; i++)
@@ -287,6 +295,13 @@ rig_new(unsigned groups)
 	assert_int_equal(loop_new(&rig->outside, &hooks, &err), RC_OK);
 	assert_int_equal(stream_set_new(&rig->devices_set, rig->outside, &limits, &err), RC_OK);
 	return rig;
+}
+
+/* `groups`: of each worker. */
+static inline struct rig *
+rig_new(unsigned groups)
+{
+	return rig_make(groups, false);
 }
 
 /* ---- Turns ------------------------------------------------------------------------- */
@@ -372,6 +387,15 @@ rig_free(struct rig *rig)
 	roster_free(&rig->roster);
 	loop_free(&rig->roster_loop);
 	loop_free(&rig->outside);
+	if (rig->has_registrar) {
+		struct mail *mail = mailbox_take_all(&rig->registrar), *next;
+
+		for (; mail != NULL; mail = next) {
+			next = mail->next;
+			free(mail);
+		}
+		mailbox_fini(&rig->registrar);
+	}
 	book_close(&rig->book);
 	tls_unref(&rig->server);
 	for (size_t i = 0; i < DEVICES; i++) {

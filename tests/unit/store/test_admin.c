@@ -35,8 +35,8 @@ static int
 fill(void **state)
 {
 	(void)state;
-	pg_do(conn, "TRUNCATE stations, areas, sites, controllers, doors, consoles, cards, grants"
-		    " CASCADE");
+	pg_do(conn, "TRUNCATE stations, areas, sites, controllers, doors, consoles, cards, grants,"
+		    " desks CASCADE");
 	assert_int_equal(admin_put_station(admin, "north", "Station North", &err), RC_OK);
 	assert_int_equal(admin_put_area(admin, "city", "City", NULL, "north", &err), RC_OK);
 	assert_int_equal(admin_put_area(admin, "ward", "Ward", "city", NULL, &err), RC_OK);
@@ -112,9 +112,9 @@ test_refuses_references(void **state)
 		       "site \"nowhere\" is not in the register");
 	assert_refused(admin_put_console(admin, "x", "nobody", &err),
 		       "station \"nobody\" is not in the register");
-	assert_refused(admin_set_controller_enabled(admin, "c9", false, &err),
+	assert_refused(admin_set_enabled(admin, ADMIN_CONTROLLERS, "c9", false, &err),
 		       "controller \"c9\" is not in the register");
-	assert_refused(admin_set_console_enabled(admin, "x", false, &err),
+	assert_refused(admin_set_enabled(admin, ADMIN_CONSOLES, "x", false, &err),
 		       "console \"x\" is not in the register");
 	/* a code is a value, never a piece of SQL */
 	assert_refused(admin_put_controller(admin, "c9", "'; DROP TABLE doors; --", &err),
@@ -156,12 +156,77 @@ static void
 test_enables(void **state)
 {
 	(void)state;
-	assert_int_equal(admin_set_controller_enabled(admin, "c1", false, &err), RC_OK);
-	assert_int_equal(admin_set_console_enabled(admin, "desk1", false, &err), RC_OK);
+	assert_int_equal(admin_set_enabled(admin, ADMIN_CONTROLLERS, "c1", false, &err), RC_OK);
+	assert_int_equal(admin_set_enabled(admin, ADMIN_CONSOLES, "desk1", false, &err), RC_OK);
 	/* putting again is about the place, not about being enabled */
 	assert_int_equal(admin_put_controller(admin, "c1", "estate", &err), RC_OK);
 	pg_expect(conn, "SELECT enabled FROM controllers", "f");
 	pg_expect(conn, "SELECT enabled FROM consoles", "f");
+}
+
+static enum rc
+join_row(void *arg, int n, const char *const *names, const char *const *values)
+{
+	char *text = arg;
+
+	for (int i = 0; i < n; i++)
+		(void)snprintf(text + strlen(text), 500 - strlen(text), "%s=%s ", names[i],
+			       values[i] != NULL ? values[i] : "(null)");
+	return RC_OK;
+}
+
+static void
+expect_list(enum admin_list what, const char *expected)
+{
+	char text[500] = "";
+
+	assert_int_equal(admin_list(admin, what, join_row, text, &err), RC_OK);
+	assert_string_equal(text, expected);
+}
+
+static void
+test_units_groups_and_desks(void **state)
+{
+	char text[500] = "";
+
+	(void)state;
+	assert_int_equal(admin_put_door(admin, "d2", "Back", "estate", NULL, 0, "", &err), RC_OK);
+	assert_int_equal(admin_put_unit(admin, "4b", "Flat", "estate", NULL, "d1 , d2", &err),
+			 RC_OK);
+	assert_int_equal(admin_put_unit(admin, "4b", "Flat", "village", NULL, NULL, &err), RC_OK);
+	assert_int_equal(admin_put_group(admin, "all", "All", "estate", "d2,d1,d2", &err), RC_OK);
+	assert_int_equal(admin_put_desk(admin, "o", "landlord", NULL, "estate/4b", &err), RC_OK);
+	assert_int_equal(admin_put_desk(admin, "m", "manager", "estate,village", NULL, &err),
+			 RC_OK);
+	/* a list is the whole list */
+	assert_int_equal(admin_put_unit(admin, "4b", "Flat", "estate", NULL, "d2", &err), RC_OK);
+	assert_int_equal(admin_put_desk(admin, "o", "landlord", NULL, "village/4b", &err), RC_OK);
+	expect_list(ADMIN_UNITS, "code=4b name=Flat site=estate address= doors=d2 "
+				 "code=4b name=Flat site=village address= doors=(null) ");
+	expect_list(ADMIN_GROUPS, "code=all name=All site=estate doors=d1,d2 ");
+	expect_list(ADMIN_DESKS,
+		    "name=m role=manager sites=estate,village units=(null) enabled=yes "
+		    "name=o role=landlord sites=(null) units=village/4b enabled=yes ");
+	assert_refused(admin_put_unit(admin, "x", "", NULL, NULL, NULL, &err),
+		       "unit \"x\" needs a site");
+	assert_refused(admin_put_unit(admin, "x", "", "village", NULL, "d1", &err),
+		       "door \"d1\" is not a door of site \"village\"");
+	assert_refused(admin_put_group(admin, "x", "", "estate", "d1,nowhere", &err),
+		       "door \"nowhere\" is not a door of site \"estate\"");
+	assert_refused(admin_put_desk(admin, "x", "manager", "nowhere", NULL, &err),
+		       "site \"nowhere\" is not in the register");
+	assert_refused(admin_put_desk(admin, "x", "landlord", NULL, "estate/9", &err),
+		       "unit \"estate/9\" is not in the register, expected SITE/UNIT");
+	pg_expect(conn, "SELECT count(*) FROM desks", "2");
+	assert_int_equal(admin_set_enabled(admin, ADMIN_DESKS, "m", false, &err), RC_OK);
+	pg_expect(conn, "SELECT name FROM desks WHERE NOT enabled", "m");
+	assert_refused(admin_set_enabled(admin, ADMIN_DESKS, "x", false, &err),
+		       "desk \"x\" is not in the register");
+	assert_int_equal(admin_set_site_timezone(admin, "estate", "Asia/Shanghai", &err), RC_OK);
+	assert_refused(admin_set_site_timezone(admin, "estate", "Mars/Olympus", &err),
+		       "\"Mars/Olympus\" is no time zone, expected a name such as Europe/Berlin");
+	assert_int_equal(admin_list(admin, ADMIN_SITES, join_row, text, &err), RC_OK);
+	assert_non_null(strstr(text, "timezone=Asia/Shanghai"));
 }
 
 static void
@@ -210,39 +275,30 @@ test_changes_notify_once(void **state)
 	assert_int_equal(n, 1);
 }
 
+/* Without the number, which depends on what was there before. */
 static enum rc
-join_row(void *arg, int n, const char *const *names, const char *const *values)
+join_sites_row(void *arg, int n, const char *const *names, const char *const *values)
 {
-	char *text = arg;
-
-	for (int i = 0; i < n; i++)
-		(void)snprintf(text + strlen(text), 500 - strlen(text), "%s=%s ", names[i],
-			       values[i] != NULL ? values[i] : "(null)");
-	return RC_OK;
-}
-
-static void
-expect_list(enum admin_list what, const char *expected)
-{
-	char text[500] = "";
-
-	assert_int_equal(admin_list(admin, what, join_row, text, &err), RC_OK);
-	assert_string_equal(text, expected);
+	assert_string_equal(names[n - 1], "site_id");
+	return join_row(arg, n - 1, names, values);
 }
 
 static void
 test_lists(void **state)
 {
+	char text[500] = "";
+
 	(void)state;
 	pg_do(conn, "INSERT INTO records SELECT '2026-05-01', '2026-05-01 10:00', 1, 1, 0, site_id,"
 		    " controller_id, NULL, 0, 100, NULL, 1 FROM controllers");
 	expect_list(ADMIN_STATIONS, "code=north name=Station North areas=1 consoles=1 ");
 	expect_list(ADMIN_AREAS, "code=city name=City parent=(null) station=north "
 				 "code=ward name=Ward parent=city station=(null) ");
-	expect_list(ADMIN_SITES,
-		    "code=estate name=Estate area=ward station=north address=1 Road controllers=1"
-		    " doors=1 code=village name=Village area=ward station=north address="
-		    " controllers=0 doors=0 ");
+	assert_int_equal(admin_list(admin, ADMIN_SITES, join_sites_row, text, &err), RC_OK);
+	assert_string_equal(
+		text, "code=estate name=Estate area=ward station=north address=1 Road"
+		      " timezone=UTC controllers=1 doors=1 code=village name=Village area=ward"
+		      " station=north address= timezone=UTC controllers=0 doors=0 ");
 	expect_list(ADMIN_DOORS, "code=d1 name=Front site=estate controller=c1 number=1"
 				 " address=1 Road, front ");
 	expect_list(ADMIN_CONTROLLERS, "name=c1 site=estate enabled=yes doors=1"
@@ -260,6 +316,7 @@ main(void)
 		cmocka_unit_test_setup(test_refuses_circles, fill),
 		cmocka_unit_test_setup(test_doors_fit_their_controller, fill),
 		cmocka_unit_test_setup(test_enables, fill),
+		cmocka_unit_test_setup(test_units_groups_and_desks, fill),
 		cmocka_unit_test_setup(test_batch_is_all_or_nothing, fill),
 		cmocka_unit_test_setup(test_changes_notify_once, fill),
 		cmocka_unit_test_setup(test_lists, fill),

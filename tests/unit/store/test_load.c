@@ -25,7 +25,7 @@ start(void **state)
 	assert_int_equal(admin_put_site(admin, "estate", "Estate", "ward", "1 Road", &err), RC_OK);
 	assert_int_equal(admin_put_controller(admin, "c1", "estate", &err), RC_OK);
 	assert_int_equal(admin_put_controller(admin, "c2", "estate", &err), RC_OK);
-	assert_int_equal(admin_set_controller_enabled(admin, "c2", false, &err), RC_OK);
+	assert_int_equal(admin_set_enabled(admin, ADMIN_CONTROLLERS, "c2", false, &err), RC_OK);
 	assert_int_equal(admin_put_door(admin, "d1", "Front", "estate", "c1", 2, "Gate", &err),
 			 RC_OK);
 	assert_int_equal(admin_put_door(admin, "d2", "Shed", "estate", NULL, 0, "", &err), RC_OK);

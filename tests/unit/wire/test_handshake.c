@@ -85,6 +85,7 @@ a_name_comes_from_one_uri_of_ours(void **state)
 		const char *name;
 	} cases[] = {
 		{PKI_CONSOLE "desk-1", TLS_ROLE_CONSOLE, "desk-1"},
+		{"URI:urn:gatehouse:desk:office-1", TLS_ROLE_DESK, "office-1"},
 		{PKI_CONTROLLER NAME_64, TLS_ROLE_CONTROLLER, NAME_64},
 		{"DNS:x.example,URI:https://x.example/," PKI_CONTROLLER "a", TLS_ROLE_CONTROLLER,
 		 "a"},
@@ -99,6 +100,8 @@ a_name_comes_from_one_uri_of_ours(void **state)
 		{"URI:urn:gatehouse:admin:a", TLS_ROLE_NONE, ""},
 		{PKI_CONTROLLER "a," PKI_CONTROLLER "b", TLS_ROLE_NONE, ""},
 		{PKI_CONTROLLER "a," PKI_CONSOLE "a", TLS_ROLE_NONE, ""},
+		{PKI_CONTROLLER "a,URI:urn:gatehouse:desk:a", TLS_ROLE_NONE, ""},
+		{"URI:urn:gatehouse:none:a", TLS_ROLE_NONE, ""},
 	};
 
 	(void)state;
