@@ -48,6 +48,7 @@ while read -r header allowed; do
 done <<'TABLE'
 openssl/ src/wire/|src/ctl/(ca|init)
 libpq-fe.h src/store/|src/sim/verify
+nettle/ src/wire/
 gatehouse.pb-c.h src/wire/|src/sim/|include/sim/
 glib.h src/register/zone
 event2/ src/base/(loop|listen)|src/wire/stream|src/daemon/(control|gatehoused)

@@ -18,7 +18,7 @@ packages_of()
 	build)
 		echo gcc libc6-dev make pkg-config libevent-dev libssl-dev libpq-dev \
 			libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libyaml-dev \
-			libjansson-dev uthash-dev libcsv-dev libisal-dev libsystemd-dev \
+			libjansson-dev uthash-dev libcsv-dev libisal-dev libsystemd-dev nettle-dev \
 			libqrencode-dev libpango1.0-dev fonts-dejavu-core
 		;;
 	test)
