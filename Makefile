@@ -182,6 +182,20 @@ fuzz:
 	  SAN=fuzzer-no-link,address,undefined $(FUZZ:%=$(FUZZ_BUILD)/fuzz/%)
 	@tests/fuzz/run.sh $(FUZZ_BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ)
 
+# ---- instructions of a record's way, held against committed figures ----------------
+
+$(BUILD)/guard/hot_path: $(patsubst %,$(BUILD)/tests/guard/%.o,hot_path appender) $(patsubst %,$(BUILD)/lib%.a,store journal wire base)
+	$(call say,LINK,guard/hot_path)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(PKG_LIBS)
+
+# RENEW=1: what is counted now is the figure from now on
+.PHONY: guard
+guard:
+	@tests/setup.sh build lint
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) $(BUILD)/guard/hot_path
+	@BUILD=$(BUILD) tests/guard/guard.sh $(if $(RENEW),renew,check)
+
 # ---- the daemon with crash points: a test has it die between any two steps -------
 
 .PHONY: crash
@@ -230,6 +244,7 @@ help:
 	@echo 'make check          set up what is missing, and run every test'
 	@echo 'make unit           build the unit tests into $(BUILD)/unit/'
 	@echo 'make bench          measure against the figures that must hold'
+	@echo 'make guard          instructions of a record by step, against the committed; RENEW=1'
 	@echo 'make torture        what takes hours: SEEDS=200000 power cuts, crashes by pairs'
 	@echo 'make crash          the daemon with crash points, for tests'
 	@echo 'make fuzz           each fuzzer for FUZZ_SECONDS (60); FUZZ=frame: one of them'

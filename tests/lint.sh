@@ -4,7 +4,7 @@
 # What the compilers and checkers say, apart from the tests' outcome:
 #
 #   tests/lint.sh [format] [rooms] [gcc] [headers] [clang] [cppcheck] [sanitized]
-#                 [scripts]
+#                 [scripts] [guard]
 #
 # Default: all.  Each is one check; `sanitized` runs the unit tests under ASan
 # and UBSan and counts those.  The closing line is that of tests/check.sh.
@@ -66,6 +66,12 @@ lint_sanitized()
 		tests/check.sh unit
 }
 
+# A record's way takes no more instructions than it did.
+lint_guard()
+{
+	make BUILD="$BUILD" guard
+}
+
 lint_scripts()
 {
 	local file bad=0
@@ -100,7 +106,7 @@ check()
 	fi
 }
 
-[ $# -gt 0 ] || set -- format rooms gcc headers clang cppcheck scripts sanitized
+[ $# -gt 0 ] || set -- format rooms gcc headers clang cppcheck scripts guard sanitized
 mkdir -p "$logs"
 tests/setup.sh build test lint || exit 1
 for name in "$@"; do

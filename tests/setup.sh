@@ -27,7 +27,7 @@ packages_of()
 			poppler-utils zbar-tools
 		;;
 	lint)
-		echo clang-14 clang-format-14 cppcheck git shellcheck
+		echo clang-14 clang-format-14 cppcheck git shellcheck valgrind
 		;;
 	*)
 		echo "$0: unknown set \"$1\", expected build, test or lint" >&2
