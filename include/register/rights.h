@@ -44,14 +44,22 @@ void rights_free(struct rights **rights);
 
 /* What rules_decide() or right_change_decode() made. */
 void rights_apply(struct rights *rights, const struct right_change *change);
-/* It stands at `position`, which is above those before it. */
-void rights_number(struct rights *rights, const struct right_change *change, uint64_t position);
+/* The first of the applied changes that has no position yet stands at this one, which is
+ * above those before it.  */
+void rights_number(struct rights *rights, uint64_t position);
+/* Applied changes without a position. */
+uint64_t rights_pending(const struct rights *rights);
 /* From `position` on, this is for which doors the controller's list is. */
 void rights_set_doors(struct rights *rights, const struct list_doors *doors, uint64_t position);
 /* Does what `rights` holds differ from this? */
 bool rights_doors_differ(const struct rights *rights, const struct list_doors *doors);
+/* Every controller that has doors here. */
+void rights_each_controller(const struct rights *rights,
+			    void (*call)(void *arg, uint32_t controller_id), void *arg);
 /* Forgets what is older than history_us: former states, and rights that ended. */
 void rights_expire(struct rights *rights, int64_t now_us);
+/* What was before is not known: accesses before then are not judged. */
+void rights_known_from(struct rights *rights, int64_t time_us);
 
 /* ---- Cards --------------------------------------------------------------- */
 
@@ -65,17 +73,20 @@ struct card {
 	int64_t valid_until_us; /* 0: open end */
 	const char *unit;       /* "": none */
 	int64_t since_us;       /* it has been in this state: time of receipt of the change */
-	uint64_t position;      /* of that change; 0: not durable yet */
+	uint64_t position;      /* of that change; 2^63 and more: not durable yet */
 };
 
 /* NULL: the site has no such card.  Valid until the next change. */
 const struct card *rights_card(const struct rights *rights, uint32_t site_id,
 			       const uint8_t key[CARD_KEY_BYTES]);
 const struct card *rights_card_by_id(const struct rights *rights, uint32_t id);
-/* The site's cards one after the other: *at begins with 0.  NULL: no more. */
-const struct card *rights_next_card(const struct rights *rights, uint32_t site_id, uint32_t *at);
+/* The site's cards one after the other, from NULL on, newest first.  NULL: no more. */
+const struct card *rights_next_card(const struct rights *rights, uint32_t site_id,
+				    const struct card *card);
 /* Whether the site ever registered a card: then its doors are held against it. */
 bool rights_has_site(const struct rights *rights, uint32_t site_id);
+/* How many it registered. */
+size_t rights_site_cards(const struct rights *rights, uint32_t site_id);
 
 struct right {
 	uint32_t door_id;
@@ -86,9 +97,9 @@ struct right {
 	uint64_t position;
 };
 
-/* The rights of a card, in no order, until call() returns false. */
-void rights_each_of_card(const struct rights *rights, const struct card *card,
-			 bool (*call)(void *arg, const struct right *right), void *arg);
+/* The rights of a card one after the other, in no order, *at from 0 on.  False: no more. */
+bool rights_next_of_card(const struct rights *rights, const struct card *card, uint32_t *at,
+			 struct right *right);
 
 /* ---- Lists --------------------------------------------------------------- */
 
@@ -102,8 +113,9 @@ uint64_t rights_confirmed(const struct rights *rights, uint32_t controller_id);
  * next change; the tables are the caller's, by rights_list_fini(). */
 struct rights_list {
 	uint64_t number;
-	bool full; /* put is the whole list */
-	const char *timezone;
+	bool full;            /* put is the whole list */
+	const char *timezone; /* IANA name */
+	uint32_t site_id;
 	struct list_right *put, *removed;
 	size_t n_put, n_removed;
 };
@@ -120,7 +132,7 @@ size_t rights_take_touched(struct rights *rights, uint32_t *controller_ids, size
 
 enum verdict {
 	VERDICT_OK,
-	VERDICT_NOT_JUDGED,   /* older than what is kept, or the site has no cards */
+	VERDICT_NOT_JUDGED,   /* before what is known, or before the site's first card */
 	VERDICT_UNKNOWN_CARD, /* was not registered */
 	VERDICT_REVOKED,
 	VERDICT_SUSPENDED,
@@ -139,11 +151,15 @@ struct judgement {
 	uint64_t position; /* of the change that made it so; 0: there was none */
 };
 
-/* Was the door to open for the card at that time?  `card` NULL: no such card; `zone` is
- * the site's. */
-struct judgement rights_judge(const struct rights *rights, uint32_t site_id,
-			      const struct card *card, uint32_t door_id, int64_t time_us,
-			      const struct zone *zone);
+struct access {
+	uint32_t site_id;
+	uint32_t door_id;
+	int64_t time_us;
+	const struct card *card; /* NULL: no such card */
+	const struct zone *zone; /* of the site */
+};
+/* Was the door to open for the card at that time? */
+struct judgement rights_judge(const struct rights *rights, const struct access *access);
 
 /* ---- The whole ----------------------------------------------------------- */
 
