@@ -20,7 +20,8 @@ enum conf_type {
 	CONF_INT,    /* int64_t at offset */
 	CONF_BOOL,   /* bool */
 	CONF_STRING, /* char *, allocated */
-	CONF_PATH,   /* char *, allocated; a relative one is taken from the file's folder */
+	CONF_PATH,   /* char *, allocated; a relative one is taken from the file's folder; an
+		      * empty one, where `min` is 0, stays empty */
 	CONF_CHOICE, /* int64_t: index in `choices` */
 };
 

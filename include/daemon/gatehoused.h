@@ -15,6 +15,7 @@
 #include "daemon/settings.h"
 #include "daemon/worker.h"
 #include "store/store.h"
+#include "wire/tls_sessions.h"
 
 #ifndef GATEHOUSE_VERSION
 #define GATEHOUSE_VERSION "0.1"
@@ -31,6 +32,8 @@ struct gatehoused {
 	struct settings settings;
 	bool accept_journal_loss; /* --accept-journal-loss */
 	struct tls *tls;
+	struct tls_sessions *tls_sessions; /* NULL: without resumption */
+	unsigned certificate_warned;       /* how many of its last days were said */
 	struct journal *journal;
 	struct follower *follower;
 	struct store *store;
@@ -57,8 +60,18 @@ struct gatehoused {
 enum rc gatehoused_open(struct gatehoused *daemon, struct err *err) MUST_CHECK;
 enum rc gatehoused_start(struct gatehoused *daemon, struct err *err) MUST_CHECK;
 void gatehoused_free(struct gatehoused *daemon);
-/* The first step alone, for -t. */
+
+/* ---- certificates.c ------------------------------------------------------ */
+
+/* The first step of gatehoused_open(), and alone for -t. */
 enum rc gatehoused_open_tls(struct gatehoused *daemon, struct err *err) MUST_CHECK;
+/* The files again, for new connections; who is revoked is sent away. */
+void gatehoused_reload_tls(struct gatehoused *daemon);
+/* Says once for each of 30, 7 and 1 days that the certificate ends. */
+void gatehoused_watch_certificate(struct gatehoused *daemon);
+/* The clients that were here before a restart; at the start, and at the stop. */
+void gatehoused_load_tls_sessions(struct gatehoused *daemon);
+void gatehoused_save_tls_sessions(struct gatehoused *daemon);
 
 /* ---- gatehoused.c -------------------------------------------------------- */
 
@@ -70,6 +83,8 @@ void gatehoused_turn_cb(void *arg);
 void gatehoused_housekeeping(void *arg);
 void gatehoused_on_register(void *arg, struct reg *reg);
 void gatehoused_on_journal_loss(void *arg, const char *why);
+/* What SIGHUP asks for: register and certificates again. */
+void gatehoused_reload(struct gatehoused *daemon);
 /* Everybody gets the register that `daemon` holds. */
 void gatehoused_spread_register(struct gatehoused *daemon);
 

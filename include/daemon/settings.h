@@ -33,6 +33,9 @@ struct settings {
 
 	/* tls */
 	char *tls_ca, *tls_certificate, *tls_key;
+	char *tls_revoked;            /* revocation lists; "": none */
+	int64_t resume_s;             /* tls.resume_s: 0 = no resumption, 86400 */
+	int64_t resume_max;           /* tls.resume_max, 32768 clients */
 	int64_t handshake_timeout_ms; /* 10000 */
 
 	/* keys */

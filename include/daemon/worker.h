@@ -15,11 +15,18 @@ enum {
 	WORKER_MAIL_REGISTER = 300, /* struct worker_register, to a worker */
 	WORKER_MAIL_STOP,           /* struct mail, to a worker: finish and say so */
 	WORKER_MAIL_STOPPED,        /* struct mail, from a worker to main */
+	WORKER_MAIL_TLS,            /* struct worker_tls, to a worker */
 };
 
 struct worker_register {
 	struct mail mail;
 	struct reg *reg; /* the receiver takes the reference */
+};
+
+/* Certificates for connections from now on. */
+struct worker_tls {
+	struct mail mail;
+	struct tls *tls; /* the receiver takes the reference */
 };
 
 /* An address at which connections come in, the same for all workers. */
@@ -30,7 +37,7 @@ struct entrance {
 
 struct worker_setup {
 	unsigned index, count;
-	const struct settings *settings; /* borrowed for ever, like all of these */
+	const struct settings *settings; /* borrowed for ever, like all of these but tls */
 	struct entrance *entrances;
 	size_t n_entrances;
 	struct tls *tls;
@@ -44,6 +51,8 @@ struct worker_setup {
 struct worker_counters {
 	counter handshaking; /* now */
 	counter accepted;
+	counter resumed;                   /* handshakes that were short ones */
+	counter full;                      /* .. and those that were not */
 	counter refused[STREAM_END_COUNT]; /* in the handshake, by its end */
 	counter wrong_role;
 	counter ticks; /* grows while the loop is alive */

@@ -27,7 +27,7 @@ struct run_options {
 	double window;     /* 0: the server's */
 	double epoch;
 	double per_tls_record; /* records in one write; 0: as many as fit */
-	bool times_now, drain, epoch_given, json;
+	bool times_now, drain, epoch_given, json, no_resume;
 };
 
 enum verify_expect { VERIFY_EXPECT_AUTO, VERIFY_EXPECT_ALL, VERIFY_EXPECT_NONE };

@@ -38,7 +38,9 @@ struct peers {
 	unsigned source_addresses;
 	uint64_t random;
 	size_t ready;                      /* peers that are PEER_READY */
+	bool resume;                       /* come back by short handshakes where possible */
 	uint64_t connects, downs, goaways; /* ever */
+	uint64_t resumed;                  /* connects by a short handshake */
 	uint64_t goaways_by_reason[16];
 	char last_problem[320]; /* why the last peer went down, or empty */
 	bool closing;           /* nobody comes back any more */

@@ -67,6 +67,10 @@ void stream_set_free(struct stream_set **set);
  * whose budget ran out in the next turn, frees what is dead. */
 void stream_set_turn(struct stream_set *set);
 
+/* Ends the open ones whose certificate is revoked by `tls`, a context that is newer
+ * than theirs: on_closed(STREAM_END_BAD_CERTIFICATE). */
+void stream_set_end_revoked(struct stream_set *set, const struct tls *tls);
+
 /* Takes fd (also on failure).  `hooks` is borrowed for ever. */
 enum rc stream_accept(struct stream_set *set, struct tls *tls, int fd,
 		      const struct stream_hooks *hooks, void *arg, struct stream **stream,
@@ -99,6 +103,8 @@ void stream_close(struct stream *stream);
 /* After on_open.  The name is empty with TLS_ROLE_NONE. */
 enum tls_role stream_peer_role(const struct stream *stream);
 const char *stream_peer_name(const struct stream *stream);
+/* It came back by a short handshake; see wire/tls_sessions.h. */
+bool stream_was_resumed(const struct stream *stream);
 /* "10.0.3.7:49152"; from the beginning. */
 const char *stream_peer_address(const struct stream *stream);
 

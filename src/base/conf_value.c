@@ -229,7 +229,8 @@ path_from(const char *file, const char *path)
 static bool
 path_set(const struct conf_key *key, const char *file, const char *text, char **field)
 {
-	char *path = path_from(file, text);
+	/* where none is allowed to be, nothing is none, and not the folder */
+	char *path = text[0] == '\0' ? xstrdup("") : path_from(file, text);
 
 	if (!text_fits(key, path)) {
 		free(path);

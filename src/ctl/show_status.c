@@ -107,6 +107,10 @@ static const struct line lines[] = {
 	  {"queues.reading_paused", FORM_YES, "reading paused: ", ""}}},
 	{"memory", {{"memory.rss_bytes", FORM_BYTES, "", ""}}},
 	{"certificate", {{"tls.certificate_days_left", FORM_COUNT, "", " days left"}}},
+	{"handshakes",
+	 {{"connections.full_handshakes_total", FORM_COUNT, "", " full"},
+	  {"connections.short_handshakes_total", FORM_COUNT, "", " short"},
+	  {"tls.clients_known", FORM_COUNT, "", " clients known"}}},
 };
 
 /* The member at "a.b"; NULL when it is missing. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The main thread at work: spreads registers, keeps the roster, answers the
+ * The main thread at work: spreads registers and certificates, keeps the roster, answers the
  * operator, feeds the watchdog, and stops the rest in order:
  *
  *	nobody new - nothing more is read - what was read is durable and acknowledged -
@@ -138,16 +138,23 @@ gatehoused_turn_cb(void *arg)
 		loop_stop(daemon->loop);
 }
 
+void
+gatehoused_reload(struct gatehoused *daemon)
+{
+	gatehoused_reload_tls(daemon);
+	store_reload_register(daemon->store);
+}
+
 static void
 gatehoused_signal_cb(evutil_socket_t number, short what, void *arg)
 {
 	struct gatehoused *daemon = arg;
 
 	(void)what;
-	if (number == SIGHUP)
-		store_reload_register(daemon->store);
-	else
+	if (number != SIGHUP)
 		gatehoused_begin_stop(daemon);
+	else if (!daemon->stopping)
+		gatehoused_reload(daemon);
 }
 
 /* ---- Housekeeping -------------------------------------------------------- */
@@ -207,6 +214,7 @@ gatehoused_housekeeping(void *arg)
 		gatehoused_check_stop(daemon);
 		return;
 	}
+	gatehoused_watch_certificate(daemon);
 	gatehoused_status_line(daemon, line, sizeof(line));
 	(void)sd_notifyf(0, "STATUS=%s%s", line,
 			 gatehoused_threads_alive(daemon) ? "\nWATCHDOG=1" : "");
@@ -223,6 +231,7 @@ gatehoused_wind_down(struct gatehoused *daemon)
 
 	for (unsigned i = 0; i < daemon->n_workers; i++)
 		worker_join(daemon->workers[i]);
+	gatehoused_save_tls_sessions(daemon);
 	follower_stop(daemon->follower);
 	store_stop(daemon->store, (uint64_t)daemon->settings.stop_timeout_ms);
 	store_get_status(daemon->store, &store);

@@ -16,25 +16,9 @@
 #include "daemon/checkpoint.h"
 #include "daemon/gatehoused.h"
 
-enum { HOUSEKEEPING_MS = 1000, CERTIFICATE_WARN_DAYS = 30 };
+enum { HOUSEKEEPING_MS = 1000 };
 
 /* ---- Start: each step one function, in order ----------------------------- */
-
-enum rc
-gatehoused_open_tls(struct gatehoused *daemon, struct err *err)
-{
-	struct tls_files files = {
-		.ca = daemon->settings.tls_ca,
-		.certificate = daemon->settings.tls_certificate,
-		.key = daemon->settings.tls_key,
-	};
-	enum rc rc = tls_server_new(&daemon->tls, &files, err);
-
-	if (rc == RC_OK && tls_days_left(daemon->tls) < CERTIFICATE_WARN_DAYS)
-		log_warning("daemon", "certificate \"%s\" ends in %d days", files.certificate,
-			    tls_days_left(daemon->tls));
-	return rc;
-}
 
 /* What this node remembers of its journal apart from the journal; NULL: nothing. */
 static const struct journal_proof *
@@ -256,6 +240,8 @@ gatehoused_open(struct gatehoused *daemon, struct err *err)
 	if (rc == RC_OK)
 		rc = gatehoused_check_state(&daemon->settings, err);
 	if (rc == RC_OK)
+		gatehoused_load_tls_sessions(daemon);
+	if (rc == RC_OK)
 		rc = gatehoused_open_journal(daemon, err);
 	if (rc == RC_OK)
 		rc = gatehoused_open_follower(daemon, err);
@@ -299,7 +285,7 @@ gatehoused_reload_hook(void *arg)
 {
 	struct gatehoused *daemon = arg;
 
-	store_reload_register(daemon->store);
+	gatehoused_reload(daemon);
 }
 
 enum rc
@@ -352,5 +338,6 @@ gatehoused_free(struct gatehoused *daemon)
 	reg_unref(&daemon->reg);
 	loop_free(&daemon->loop);
 	tls_unref(&daemon->tls);
+	tls_sessions_unref(&daemon->tls_sessions);
 	settings_free(&daemon->settings);
 }

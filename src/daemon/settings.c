@@ -83,6 +83,19 @@ static const struct conf_key settings_keys[] = {
 	PATH("tls.key", tls_key, "/etc/gatehouse/tls/key.pem", SETTINGS_PATH_MAX,
 	     "The private key of that certificate, PEM, not encrypted; readable for the daemon's "
 	     "user only."),
+	{"tls.revoked", CONF_PATH, offsetof(struct settings, tls_revoked), "", 0, SETTINGS_PATH_MAX,
+	 "", NULL,
+	 "Revocation lists, PEM, whole ones, signed by the authorities in tls.ca. Who is on one is "
+	 "refused, and sent away when the lists are loaded again (SIGHUP). A list past its date "
+	 "stays in force. Empty: none."},
+	INT("tls.resume_s", resume_s, "86400", 0, 604800, "s",
+	    "A client that was here within this time comes back by a short handshake, at a quarter "
+	    "of the cost; never beyond the end of its certificate. One that stays connected "
+	    "is given more time meanwhile. Sessions survive a restart in node.state_dir. 0: each "
+	    "handshake is a full one."),
+	INT("tls.resume_max", resume_max, "32768", 1, 1000000, "clients",
+	    "Clients that are remembered for that, at some 350 bytes each; beyond it, the one "
+	    "longest ago is forgotten."),
 	INT("tls.handshake_timeout_ms", handshake_timeout_ms, "10000", 100, 120000, "ms",
 	    "A connection whose handshake is not done by then is closed. Slow mobile links need "
 	    "seconds; an attacker who holds sockets open gets no more than this."),

@@ -14,7 +14,7 @@
 
 struct fleet_sums {
 	uint64_t records, rejected, duplicates, gaps, ahead, held, resends, groups_free, paused;
-	uint64_t controllers, desks, consoles, handshaking, accepted, wrong_role;
+	uint64_t controllers, desks, consoles, handshaking, accepted, full, resumed, wrong_role;
 	uint64_t refused[STREAM_END_COUNT], ended[STREAM_END_COUNT], closed[GOAWAY_COUNT];
 };
 
@@ -39,6 +39,8 @@ fleet_sums_add(struct fleet_sums *sums, const struct worker *worker)
 	sums->consoles += counter_get(&desk->open);
 	sums->handshaking += counter_get(&lobby->handshaking);
 	sums->accepted += counter_get(&lobby->accepted);
+	sums->full += counter_get(&lobby->full);
+	sums->resumed += counter_get(&lobby->resumed);
 	sums->wrong_role += counter_get(&lobby->wrong_role);
 	for (int i = 0; i < STREAM_END_COUNT; i++) {
 		sums->refused[i] += counter_get(&lobby->refused[i]);
@@ -115,11 +117,12 @@ status_closed(const struct fleet_sums *sums)
 static json_t *
 status_connections(const struct fleet_sums *sums)
 {
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "controllers",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "controllers",
 			 number(sums->controllers), "desks", number(sums->desks), "consoles",
 			 number(sums->consoles), "handshaking", number(sums->handshaking),
-			 "accepted_total", number(sums->accepted), "refused", status_refused(sums),
-			 "closed", status_closed(sums));
+			 "accepted_total", number(sums->accepted), "full_handshakes_total",
+			 number(sums->full), "short_handshakes_total", number(sums->resumed),
+			 "refused", status_refused(sums), "closed", status_closed(sums));
 }
 
 static json_t *
@@ -246,6 +249,15 @@ status_queues(const struct gatehoused *daemon, const struct fleet_sums *sums)
 			 sums->paused > 0);
 }
 
+static json_t *
+status_tls(const struct gatehoused *daemon)
+{
+	size_t known = daemon->tls_sessions != NULL ? tls_sessions_count(daemon->tls_sessions) : 0;
+
+	return json_pack("{s:i, s:o}", "certificate_days_left", tls_days_left(daemon->tls),
+			 "clients_known", number(known));
+}
+
 static uint64_t
 resident_bytes(void)
 {
@@ -285,9 +297,7 @@ gatehoused_status(const struct gatehoused *daemon)
 	json_object_set_new(json, "queues", status_queues(daemon, &sums));
 	json_object_set_new(json, "memory",
 			    json_pack("{s:o}", "rss_bytes", number(resident_bytes())));
-	json_object_set_new(
-		json, "tls",
-		json_pack("{s:i}", "certificate_days_left", tls_days_left(daemon->tls)));
+	json_object_set_new(json, "tls", status_tls(daemon));
 	return json;
 }
 

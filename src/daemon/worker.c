@@ -29,6 +29,7 @@ struct worker_entrance {
 /* Owner: its own thread; the counters may be read by any. */
 struct worker {
 	struct worker_setup setup;
+	struct tls *tls; /* of the next connection */
 	struct loop *loop;
 	struct stream_set *streams;
 	struct sessions *sessions;
@@ -95,7 +96,9 @@ lobby_open_cb(void *arg, struct stream *stream)
 	bool console = role == TLS_ROLE_CONSOLE && at->entrance->settings->consoles;
 	bool desk = role == TLS_ROLE_DESK && at->entrance->settings->desks &&
 		    worker->setup.registrar != NULL;
+	bool resumed = stream_was_resumed(stream);
 
+	counter_add(resumed ? &worker->counters.resumed : &worker->counters.full, 1);
 	if (!controller && !console && !desk) {
 		lobby_refuse_role(at, stream);
 		return;
@@ -155,8 +158,8 @@ worker_accept(void *arg, int fd)
 	struct err err;
 
 	counter_add(&worker->counters.accepted, 1);
-	if (stream_accept(worker->streams, worker->setup.tls, fd, &lobby_hooks, at, &stream,
-			  &err) != RC_OK)
+	if (stream_accept(worker->streams, worker->tls, fd, &lobby_hooks, at, &stream, &err) !=
+	    RC_OK)
 		log_error("worker", "connection not taken: %s", err.msg);
 	else
 		counter_add(&worker->counters.handshaking, 1);
@@ -205,6 +208,16 @@ worker_take_register(struct worker *worker, struct worker_register *mail)
 }
 
 static void
+worker_take_tls(struct worker *worker, struct worker_tls *mail)
+{
+	tls_unref(&worker->tls);
+	worker->tls = mail->tls;
+	free(mail);
+	if (worker->streams != NULL)
+		stream_set_end_revoked(worker->streams, worker->tls);
+}
+
+static void
 worker_begin_stop(struct worker *worker, struct mail *mail)
 {
 	free(mail);
@@ -222,6 +235,9 @@ worker_mail_cb(void *arg, struct mail *mail)
 	switch (mail->kind) {
 	case WORKER_MAIL_REGISTER:
 		worker_take_register(worker, CONTAINER_OF(mail, struct worker_register, mail));
+		break;
+	case WORKER_MAIL_TLS:
+		worker_take_tls(worker, CONTAINER_OF(mail, struct worker_tls, mail));
 		break;
 	case WORKER_MAIL_STOP:
 		worker_begin_stop(worker, mail);
@@ -339,6 +355,8 @@ worker_new(struct worker **out, const struct worker_setup *setup, struct err *er
 	enum rc rc;
 
 	worker->setup = *setup;
+	worker->setup.tls = NULL; /* not for ever */
+	worker->tls = tls_ref(setup->tls);
 	*out = worker;
 	rc = loop_new(&worker->loop, &hooks, err);
 	if (rc == RC_OK)
@@ -385,6 +403,8 @@ worker_discard(struct mail *mail)
 {
 	if (mail->kind == WORKER_MAIL_REGISTER)
 		reg_unref(&CONTAINER_OF(mail, struct worker_register, mail)->reg);
+	else if (mail->kind == WORKER_MAIL_TLS)
+		tls_unref(&CONTAINER_OF(mail, struct worker_tls, mail)->tls);
 	free(mail);
 }
 
@@ -404,6 +424,7 @@ worker_free(struct worker **out)
 	consoles_free(&worker->consoles);
 	sessions_free(&worker->sessions);
 	loop_free(&worker->loop);
+	tls_unref(&worker->tls);
 	free(worker->entrances);
 	free(worker);
 }

@@ -38,6 +38,7 @@ enum {
 	KEY_PER_TLS_RECORD,
 	KEY_TIMES,
 	KEY_JSON,
+	KEY_NO_RESUME,
 	KEY_FLEET,
 	KEY_CONNINFO,
 	KEY_WAIT,
@@ -102,6 +103,8 @@ static const struct argp_option run_argp_options[] = {
 	{"source-addresses", KEY_SOURCE_ADDRESSES, "N", 0,
 	 "Connect from 127.0.0.1 .. 127.0.0.N in turn: each gives some 28,000 ports (1)", 1},
 	{"handshakes", KEY_HANDSHAKES, "N", 0, "At most N handshakes at once (100)", 1},
+	{"no-resume", KEY_NO_RESUME, NULL, 0,
+	 "A full handshake each time, although the server would know the client", 1},
 
 	{NULL, 0, NULL, 0, "What they send (may be mixed):", 2},
 	{"rate", KEY_RATE, "R", 0, "R records a second over all controllers that don't replay", 2},
@@ -224,6 +227,9 @@ run_parse_option(int key, char *text, struct argp_state *state)
 		if (strcmp(text, "log") != 0 && strcmp(text, "now") != 0)
 			argp_error(state, "--times is \"%s\", expected log or now", text);
 		options->times_now = strcmp(text, "now") == 0;
+		return 0;
+	case KEY_NO_RESUME:
+		options->no_resume = true;
 		return 0;
 	case KEY_JSON:
 		options->json = true;

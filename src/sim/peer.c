@@ -154,9 +154,9 @@ peer_open_cb(void *arg, struct stream *stream)
 {
 	struct peer *peer = arg;
 
-	(void)stream;
 	peer->peers->handshakes--;
 	peer->peers->connects++;
+	peer->peers->resumed += stream_was_resumed(stream);
 	peer->state = PEER_GREETING;
 	peer->heard_ms = peer->spoke_ms = clock_mono_ms();
 	peer->hooks->on_open(peer);
@@ -216,6 +216,8 @@ peer_load_tls(struct peer *peer, struct err *err)
 	const struct tls_files files = {.ca = ca, .certificate = certificate, .key = key};
 	enum rc rc = tls_client_new(&peer->tls, &files, err);
 
+	if (rc == RC_OK && peer->peers->resume)
+		tls_resume_at_client(peer->tls);
 	free(ca);
 	free(certificate);
 	free(key);

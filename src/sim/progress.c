@@ -141,6 +141,7 @@ summary_connections(const struct sim *sim)
 	json_t *object = json_object();
 
 	report_count(object, "opened", sim->peers.connects);
+	report_count(object, "resumed", sim->peers.resumed);
 	report_count(object, "lost", sim->peers.downs);
 	report_count(object, "heartbeats", sim->tally.heartbeats);
 	return object;
@@ -208,8 +209,9 @@ summary_text(const struct sim *sim, double duration_s)
 	printf("records        %" PRIu64 " sent, %" PRIu64 " acknowledged, %" PRIu64
 	       " waiting, %" PRIu64 " rejected, %" PRIu64 " sent again\n",
 	       t->sent, t->acked, sim_waiting(sim), t->rejected, t->resent);
-	printf("connections    %" PRIu64 " opened, %" PRIu64 " lost, %" PRIu64 " goaways\n",
-	       sim->peers.connects, sim->peers.downs, sim->peers.goaways);
+	printf("connections    %" PRIu64 " opened (%" PRIu64 " by a short handshake), %" PRIu64
+	       " lost, %" PRIu64 " goaways\n",
+	       sim->peers.connects, sim->peers.resumed, sim->peers.downs, sim->peers.goaways);
 	if (sim->alarms.sent > 0)
 		printf("alarms         %" PRIu64 " sent (%" PRIu64 " ahead), %" PRIu64
 		       " seen; %s\n",

@@ -526,6 +526,7 @@ run_fleet(const struct run_options *options)
 	sim->begun_ns = clock_mono_ns();
 	sim->scratch = xcalloc(1, SIM_SCRATCH_BYTES);
 	sim->peers.handshakes_max = (unsigned)options->handshakes;
+	sim->peers.resume = !options->no_resume;
 	sim->peers.source_addresses = (unsigned)options->source_addresses;
 	sim->peers.random = sim->begun_ns | 1; /* never zero */
 	if (run_set_up(run, &err) != RC_OK) {

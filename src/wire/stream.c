@@ -52,6 +52,9 @@ stream_wipe_kept(struct stream *stream)
 void
 stream_free(struct stream *stream)
 {
+	/* OpenSSL takes a session for spoilt whose connection ended without a goodbye */
+	if (SSL_is_init_finished(stream->ssl) == 1)
+		SSL_set_shutdown(stream->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(stream->ssl);
 	if (stream->fd >= 0)
 		(void)close(stream->fd);
@@ -75,7 +78,7 @@ stream_end(struct stream *stream, enum stream_end end, const struct err *err)
 	(void)event_del(&stream->writable);
 	stream_unmark_dirty(stream);
 	stream_unmark_left_over(stream);
-	TAILQ_REMOVE(stream->state == STREAM_OPEN ? &set->open : &set->handshaking, stream, in_all);
+	TAILQ_REMOVE(stream_list_of(stream), stream, in_all);
 	stream->state = STREAM_DEAD;
 	TAILQ_INSERT_TAIL(&set->dead, stream, in_all);
 	loop_again(set->loop);
@@ -295,13 +298,19 @@ stream_hand_over(struct stream *stream, const struct stream_hooks *hooks, void *
 enum tls_role
 stream_peer_role(const struct stream *stream)
 {
-	return stream->role;
+	return stream->peer.role;
 }
 
 const char *
 stream_peer_name(const struct stream *stream)
 {
-	return stream->name;
+	return stream->peer.name;
+}
+
+bool
+stream_was_resumed(const struct stream *stream)
+{
+	return SSL_session_reused(stream->ssl) == 1;
 }
 
 const char *

@@ -66,21 +66,43 @@ stream_has_alpn(const struct stream *stream)
 	return n == strlen(TLS_ALPN) && memcmp(chosen, TLS_ALPN, n) == 0;
 }
 
+/* A connection may stand for longer than its session is good for. */
+static void
+stream_plan_renewal(struct stream *stream)
+{
+	const struct tls_sessions *sessions = stream->tls->sessions;
+
+	if (sessions != NULL)
+		stream->session_due_ms =
+			clock_mono_ms() + (uint64_t)tls_sessions_lifetime_s(sessions) * 500;
+}
+
+void
+stream_renew_session(struct stream *stream)
+{
+	TAILQ_REMOVE(stream_list_of(stream), stream, in_all);
+	stream_plan_renewal(stream);
+	TAILQ_INSERT_TAIL(stream_list_of(stream), stream, in_all);
+	/* what the kernel doesn't take now, the next read or write passes on; a
+	 * connection that is broken says so then, too */
+	if (buf_len(&stream->out) == 0 && SSL_new_session_ticket(stream->ssl) == 1)
+		(void)SSL_do_handshake(stream->ssl);
+	ERR_clear_error();
+}
+
 static void
 stream_opened(struct stream *stream)
 {
-	X509 *peer = SSL_get0_peer_certificate(stream->ssl);
-
 	/* a client that offers no ALPN at all passes the handshake */
 	if (!stream_has_alpn(stream)) {
 		stream_end(stream, STREAM_END_WRONG_ALPN, NULL);
 		return;
 	}
-	must(peer != NULL);
-	stream->role = tls_peer_identity(peer, stream->name);
-	TAILQ_REMOVE(&stream->set->handshaking, stream, in_all);
-	TAILQ_INSERT_TAIL(&stream->set->open, stream, in_all);
+	tls_peer_learn(stream->ssl, &stream->peer);
+	TAILQ_REMOVE(stream_list_of(stream), stream, in_all);
 	stream->state = STREAM_OPEN;
+	stream_plan_renewal(stream);
+	TAILQ_INSERT_TAIL(stream_list_of(stream), stream, in_all);
 	if (stream->paused)
 		(void)event_del(&stream->readable);
 	stream->hooks->on_open(stream->arg, stream);
@@ -177,6 +199,7 @@ stream_new(struct stream_set *set, struct tls *tls, int fd, const struct stream_
 		SSL_set_accept_state(stream->ssl);
 	else
 		SSL_set_connect_state(stream->ssl);
+	tls_offer_session(tls, stream->ssl);
 	stream->magic = STREAM_MAGIC;
 	stream->set = set;
 	stream->tls = tls_ref(tls);

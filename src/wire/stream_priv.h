@@ -4,10 +4,10 @@
  * stream_open.c (the beginning, until both sides know each other) and
  * stream_set.c (lists, and what is done once per turn).
  *
- * Invariant: a living stream is on `handshaking` or `open`, by its state, and
- * on `dirty` and `left_over` when it says so of itself; a dead one is on `dead`
- * alone, until the end of the turn, because libevent or the owner may still
- * hold its pointer within the turn.
+ * Invariant: a living stream is on `handshaking`, `open` or `renewing`, by its
+ * state and whether it has a session to renew, and on `dirty` and `left_over` when it says so of
+ * itself; a dead one is on `dead` alone, until the end of the turn, because libevent or the owner
+ * may still hold its pointer within the turn.
  */
 #ifndef GATEHOUSE_WIRE_STREAM_PRIV_H
 #define GATEHOUSE_WIRE_STREAM_PRIV_H
@@ -40,9 +40,9 @@ struct stream {
 	bool paused, dirty, left_over;
 	uint64_t dirty_turn, left_over_turn; /* since when */
 	uint64_t deadline_ms;                /* of the handshake */
-	enum tls_role role;
+	uint64_t session_due_ms;             /* of a fresh session; 0: never */
+	struct tls_peer peer;                /* once it is open */
 	TAILQ_ENTRY(stream) in_all, in_dirty, in_left_over;
-	char name[TLS_NAME_MAX + 1];
 	char address[STREAM_ADDRESS_MAX];
 };
 
@@ -56,12 +56,16 @@ struct stream_set {
 	uint64_t turn;
 	struct stream_list handshaking; /* oldest first */
 	struct stream_list open;
+	struct stream_list renewing;  /* open, too; by session_due_ms */
 	struct stream_list dirty;     /* have something to send */
 	struct stream_list left_over; /* may have more to read than one turn's budget */
 	struct stream_list dead;
 };
 
 /* ---- stream_set.c: lists -------------------------------------------------- */
+
+/* That of a living stream's state. */
+struct stream_list *stream_list_of(const struct stream *stream);
 
 /* Something is to be sent; nothing is any more. */
 void stream_mark_dirty(struct stream *stream);
@@ -82,5 +86,10 @@ void stream_end(struct stream *stream, enum stream_end end, const struct err *er
 void stream_end_error(struct stream *stream, enum stream_end end, int ssl_error);
 /* Gives back what stream_open.c made. */
 void stream_free(struct stream *stream);
+
+/* ---- stream_open.c: the beginning ------------------------------------------- */
+
+/* The client is given a fresh session, for when it comes back. */
+void stream_renew_session(struct stream *stream);
 
 #endif

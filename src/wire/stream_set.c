@@ -16,7 +16,18 @@
 /* How exact the handshake's limit is, at the price of a look at the oldest one. */
 enum { STREAM_SWEEP_MS = 500 };
 
+/* A fleet that came together gets its fresh sessions in a minute or two. */
+enum { STREAM_RENEWALS_PER_SWEEP = 64 };
+
 /* ---- Lists ---------------------------------------------------------------- */
+
+struct stream_list *
+stream_list_of(const struct stream *stream)
+{
+	if (stream->state == STREAM_HANDSHAKE)
+		return &stream->set->handshaking;
+	return stream->session_due_ms > 0 ? &stream->set->renewing : &stream->set->open;
+}
 
 void
 stream_mark_dirty(struct stream *stream)
@@ -61,6 +72,39 @@ stream_unmark_left_over(struct stream *stream)
 /* ---- The set ---------------------------------------------------------------- */
 
 static void
+stream_set_renew_sessions(struct stream_set *set, uint64_t now_ms)
+{
+	for (int i = 0; i < STREAM_RENEWALS_PER_SWEEP; i++) {
+		struct stream *first = TAILQ_FIRST(&set->renewing);
+
+		if (first == NULL || first->session_due_ms > now_ms)
+			return;
+		stream_renew_session(first);
+	}
+}
+
+static void
+stream_list_end_revoked(struct stream_list *list, const struct tls *tls)
+{
+	struct stream *stream = TAILQ_FIRST(list), *next;
+	struct err err;
+
+	(void)err_fail(&err, "certificate revoked");
+	for (; stream != NULL; stream = next) {
+		next = TAILQ_NEXT(stream, in_all);
+		if (tls_peer_is_revoked(tls, &stream->peer))
+			stream_end(stream, STREAM_END_BAD_CERTIFICATE, &err);
+	}
+}
+
+void
+stream_set_end_revoked(struct stream_set *set, const struct tls *tls)
+{
+	stream_list_end_revoked(&set->open, tls);
+	stream_list_end_revoked(&set->renewing, tls);
+}
+
+static void
 stream_set_sweep(void *arg)
 {
 	struct stream_set *set = arg;
@@ -69,6 +113,7 @@ stream_set_sweep(void *arg)
 
 	while ((oldest = TAILQ_FIRST(&set->handshaking)) != NULL && oldest->deadline_ms <= now)
 		stream_end(oldest, STREAM_END_HANDSHAKE_TIMEOUT, NULL);
+	stream_set_renew_sessions(set, now);
 }
 
 enum rc
@@ -83,6 +128,7 @@ stream_set_new(struct stream_set **out, struct loop *loop, const struct stream_l
 	set->scratch = xcalloc(1, limits->read_budget_bytes);
 	TAILQ_INIT(&set->handshaking);
 	TAILQ_INIT(&set->open);
+	TAILQ_INIT(&set->renewing);
 	TAILQ_INIT(&set->dirty);
 	TAILQ_INIT(&set->left_over);
 	TAILQ_INIT(&set->dead);
@@ -117,6 +163,7 @@ stream_set_free(struct stream_set **out)
 		return;
 	*out = NULL;
 	while ((stream = TAILQ_FIRST(&set->open)) != NULL ||
+	       (stream = TAILQ_FIRST(&set->renewing)) != NULL ||
 	       (stream = TAILQ_FIRST(&set->handshaking)) != NULL)
 		stream_close(stream);
 	stream_set_bury(set);

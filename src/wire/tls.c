@@ -2,21 +2,21 @@
 /*
  * Certificates and the rules of the handshake.
  *
- * No session tickets: OpenSSL 3.0 decodes the client's certificate once more for
- * each ticket that it issues, at about 0.4 ms; a full handshake without tickets
- * is cheaper than one with them.  Resumption is a matter of measurement, later.
+ * Chains are short: TLS_CHAIN_MAX certificates below the authority, so that each of
+ * them can be held against the revocation lists for as long as a session lives.
  */
 #include "tls_priv.h"
 
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/x509v3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fs.h"
+
 static const uint8_t tls_alpn[] = "\x0bgatehouse/1";
-enum { TLS_ALPN_BYTES = sizeof(tls_alpn) - 1 };
+enum { TLS_ALPN_BYTES = sizeof(tls_alpn) - 1, TLS_FILE_MAX = 16 * 1024 * 1024 };
 
 const char *
 tls_role_name(enum tls_role role)
@@ -85,65 +85,6 @@ tls_add_reasons(struct err *err)
 	}
 }
 
-/* A name of this role: "urn:gatehouse:ROLE:NAME". */
-static bool
-tls_name_of_role(const ASN1_STRING *uri, enum tls_role role, char name[TLS_NAME_MAX + 1])
-{
-	const char *text = (const char *)ASN1_STRING_get0_data(uri);
-	char prefix[40];
-	size_t len = (size_t)ASN1_STRING_length(uri);
-	size_t skip =
-		(size_t)snprintf(prefix, sizeof(prefix), "urn:gatehouse:%s:", tls_role_name(role));
-
-	if (len <= skip || len - skip > TLS_NAME_MAX || memcmp(text, prefix, skip) != 0)
-		return false;
-	/* a name that hides its end behind a NUL, or would forge a log line */
-	for (size_t i = skip; i < len; i++)
-		if (text[i] <= 0x20 || text[i] >= 0x7f)
-			return false;
-	memcpy(name, text + skip, len - skip);
-	name[len - skip] = '\0';
-	return true;
-}
-
-/* TLS_ROLE_NONE: no name of ours. */
-static enum tls_role
-tls_identity_of_uri(const ASN1_STRING *uri, char name[TLS_NAME_MAX + 1])
-{
-	for (enum tls_role role = TLS_ROLE_NONE + 1; role < TLS_ROLES; role++)
-		if (tls_name_of_role(uri, role, name))
-			return role;
-	return TLS_ROLE_NONE;
-}
-
-/* The certificate has exactly one such name. */
-enum tls_role
-tls_peer_identity(X509 *certificate, char name[TLS_NAME_MAX + 1])
-{
-	GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
-	enum tls_role role = TLS_ROLE_NONE;
-	int found = 0;
-
-	name[0] = '\0';
-	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-		const GENERAL_NAME *one = sk_GENERAL_NAME_value(names, i);
-		enum tls_role this = TLS_ROLE_NONE;
-
-		if (one->type == GEN_URI)
-			this = tls_identity_of_uri(one->d.uniformResourceIdentifier, name);
-		if (this == TLS_ROLE_NONE)
-			continue;
-		role = this;
-		found++;
-	}
-	GENERAL_NAMES_free(names);
-	if (found != 1) {
-		name[0] = '\0';
-		return TLS_ROLE_NONE;
-	}
-	return role;
-}
-
 static int
 tls_choose_alpn_cb(SSL *ssl, const unsigned char **out, unsigned char *out_len,
 		   const unsigned char *in, unsigned int in_len, void *arg)
@@ -170,9 +111,26 @@ tls_no_passphrase_cb(char *out, int size, int writing, void *arg)
 	return -1;
 }
 
+/* Clients that one authority vouched for are nobody's under another. */
 static enum rc
-tls_load_files(SSL_CTX *ctx, const struct tls_files *files, struct err *err)
+tls_digest_authority(struct tls *tls, const char *path, struct err *err)
 {
+	uint8_t *bytes = NULL;
+	size_t n;
+	enum rc rc = fs_read_file(path, TLS_FILE_MAX, &bytes, &n, err);
+
+	if (rc == RC_OK && EVP_Digest(bytes, n, tls->authority, NULL, EVP_sha256(), NULL) != 1) {
+		rc = err_fail(err, "could not make the digest of \"%s\"", path);
+		tls_add_reasons(err);
+	}
+	free(bytes);
+	return rc;
+}
+
+static enum rc
+tls_load_files(struct tls *tls, const struct tls_files *files, struct err *err)
+{
+	SSL_CTX *ctx = tls->ctx;
 	enum rc rc = RC_OK;
 
 	SSL_CTX_set_default_passwd_cb(ctx, tls_no_passphrase_cb);
@@ -188,6 +146,10 @@ tls_load_files(SSL_CTX *ctx, const struct tls_files *files, struct err *err)
 				 files->key, files->certificate);
 	if (rc != RC_OK)
 		tls_add_reasons(err);
+	else
+		rc = tls_digest_authority(tls, files->ca, err);
+	if (rc == RC_OK && files->revoked != NULL)
+		rc = tls_revoked_load(&tls->revoked, ctx, files->revoked, err);
 	return rc;
 }
 
@@ -207,12 +169,14 @@ tls_set_rules(struct tls *tls)
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ctx, 0);
-	SSL_CTX_set_verify_depth(ctx, 4);
+	/* OpenSSL counts what is between the first and the authority */
+	SSL_CTX_set_verify_depth(ctx, TLS_CHAIN_MAX - 1);
 	if (tls->server) {
-		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
+				   tls_verify_cb);
 		SSL_CTX_set_alpn_select_cb(ctx, tls_choose_alpn_cb, NULL);
 	} else {
-		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+		SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, tls_verify_cb);
 		/* returns 0 for success, unlike its neighbours */
 		must(SSL_CTX_set_alpn_protos(ctx, tls_alpn, TLS_ALPN_BYTES) == 0);
 	}
@@ -225,16 +189,17 @@ tls_new(struct tls **out, const struct tls_files *files, bool server, struct err
 	enum rc rc;
 
 	atomic_init(&tls->refs, 1);
+	must(pthread_mutex_init(&tls->lock, NULL) == 0);
 	tls->server = server;
 	tls->ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
-	if (tls->ctx == NULL) {
-		free(tls);
+	if (tls->ctx == NULL || SSL_CTX_set_app_data(tls->ctx, tls) != 1) {
 		rc = err_fail(err, "could not create a TLS context");
 		tls_add_reasons(err);
+		tls_unref(&tls);
 		return rc;
 	}
 	tls_set_rules(tls);
-	rc = tls_load_files(tls->ctx, files, err);
+	rc = tls_load_files(tls, files, err);
 	if (rc != RC_OK) {
 		tls_unref(&tls);
 		return rc;
@@ -272,8 +237,18 @@ tls_unref(struct tls **out)
 	*out = NULL;
 	if (atomic_fetch_sub_explicit(&tls->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	SSL_SESSION_free(tls->kept);
 	SSL_CTX_free(tls->ctx);
+	tls_revoked_fini(&tls->revoked);
+	tls_sessions_unref(&tls->sessions);
+	(void)pthread_mutex_destroy(&tls->lock);
 	free(tls);
+}
+
+struct tls *
+tls_of(const SSL *ssl)
+{
+	return SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 }
 
 int

@@ -166,13 +166,16 @@ def network_errors():
 
 
 class Connection:
-    """Frames over TLS.  `tls`: see tls_context()."""
+    """Frames over TLS.  `resume`: comes back by a short handshake.  `tls`: see tls_context()."""
 
-    def __init__(self, enrolment, timeout=TIMEOUT_S, receive_buffer=None, **tls):
+    def __init__(self, enrolment, timeout=TIMEOUT_S, receive_buffer=None, resume=False, **tls):
         self.enrolment = enrolment
         self.timeout = timeout
         self._receive_buffer = receive_buffer
         self._tls = tls
+        # a session belongs to its context
+        self._context = tls_context(enrolment, **tls) if resume else None
+        self._session = None
         self._socket = None
         self._input = bytearray()
         self.connect()
@@ -189,13 +192,17 @@ class Connection:
             with network_errors():
                 raw.connect((self.enrolment.host, self.enrolment.port))
                 raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._socket = tls_context(self.enrolment, **self._tls).wrap_socket(raw)
+                context = self._context or tls_context(self.enrolment, **self._tls)
+                self._socket = context.wrap_socket(raw, session=self._session)
         except BaseException:
             raw.close()
             raise
 
     def close(self):
         if self._socket is not None:
+            if self._context is not None:
+                # with TLS 1.3 the server sends it behind its handshake
+                self._session = self._socket.session
             self._socket.close()
             self._socket = None
 

@@ -149,7 +149,7 @@ test_certificates_serve_the_client(void **state)
 	ca = path_in(place, "mill-1/ca.pem");
 	certificate = path_in(place, "mill-1/certificate.pem");
 	key = path_in(place, "mill-1/key.pem");
-	const struct tls_files files = {ca, certificate, key};
+	const struct tls_files files = {.ca = ca, .certificate = certificate, .key = key};
 
 	if (tls_client_new(&tls, &files, &err) != RC_OK)
 		fail_msg("%s", err.msg);

@@ -144,8 +144,9 @@ test_certificates_serve_the_daemon(void **state)
 
 	assert_int_equal(init_make(&wish, place->said, &err), RC_OK);
 	assert_int_equal(settings_load(path, &settings, &err), RC_OK);
-	const struct tls_files files = {settings.tls_ca, settings.tls_certificate,
-					settings.tls_key};
+	const struct tls_files files = {.ca = settings.tls_ca,
+					.certificate = settings.tls_certificate,
+					.key = settings.tls_key};
 
 	if (tls_server_new(&tls, &files, &err) != RC_OK)
 		fail_msg("%s", err.msg);

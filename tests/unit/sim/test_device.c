@@ -31,6 +31,19 @@ tls_client_new(struct tls **tls, const struct tls_files *files, struct err *err)
 }
 
 void
+tls_resume_at_client(struct tls *tls)
+{
+	(void)tls;
+}
+
+bool
+stream_was_resumed(const struct stream *stream)
+{
+	(void)stream;
+	return false;
+}
+
+void
 tls_unref(struct tls **tls)
 {
 	*tls = NULL;

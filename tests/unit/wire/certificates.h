@@ -27,6 +27,7 @@ struct pki {
 	char *files[PKI_FILES_MAX];
 	size_t n_files;
 	long serial;
+	const char *revoked; /* file of revocation lists for the next contexts, or NULL */
 };
 
 /* What is wanted of one; zeros are the ordinary. */
@@ -124,6 +125,67 @@ pki_issue(struct pki *pki, const struct pki_wish *wish)
 	EVP_PKEY_free(key);
 }
 
+/* What is wrong with a revocation list; zeros are the ordinary. */
+struct pki_list_wish {
+	const char *name;   /* of the file: NAME.pem */
+	const char *of;     /* whose certificate is on it; NULL: nobody's */
+	EVP_PKEY *signer;   /* NULL: the authority's key */
+	bool partial;       /* says by an extension that it is not a whole one */
+	const char *behind; /* text at the end of the file */
+};
+
+static inline void
+pki_revoke(struct pki *pki, X509_CRL *list, const char *who)
+{
+	char *path = pki_path(pki, who, "pem");
+	FILE *file = fopen(path, "r");
+	X509_REVOKED *entry = X509_REVOKED_new();
+	ASN1_TIME *now = X509_gmtime_adj(NULL, 0);
+	X509 *certificate;
+
+	must(file != NULL && (certificate = PEM_read_X509(file, NULL, NULL, NULL)) != NULL);
+	must(X509_REVOKED_set_serialNumber(entry, X509_get_serialNumber(certificate)) == 1 &&
+	     X509_REVOKED_set_revocationDate(entry, now) == 1 &&
+	     X509_CRL_add0_revoked(list, entry) == 1);
+	ASN1_TIME_free(now);
+	X509_free(certificate);
+	(void)fclose(file);
+	free(path);
+}
+
+/* Returns the file's path, which lives as long as `pki`. */
+static inline const char *
+pki_make_list(struct pki *pki, const struct pki_list_wish *wish)
+{
+	X509_CRL *list = X509_CRL_new();
+	FILE *file = pki_create(pki, wish->name, "pem");
+	/* its date is over: it stays in force */
+	ASN1_TIME *began = X509_gmtime_adj(NULL, -2 * PKI_DAY), *next = X509_gmtime_adj(NULL, -60);
+
+	must(X509_CRL_set_version(list, X509_CRL_VERSION_2) == 1 &&
+	     X509_CRL_set_issuer_name(list, X509_get_subject_name(pki->ca)) == 1 &&
+	     X509_CRL_set1_lastUpdate(list, began) == 1 &&
+	     X509_CRL_set1_nextUpdate(list, next) == 1);
+	if (wish->of != NULL)
+		pki_revoke(pki, list, wish->of);
+	if (wish->partial) {
+		ASN1_INTEGER *base = ASN1_INTEGER_new();
+
+		must(ASN1_INTEGER_set(base, 1) == 1 &&
+		     X509_CRL_add1_ext_i2d(list, NID_delta_crl, base, 1, 0) == 1);
+		ASN1_INTEGER_free(base);
+	}
+	must(X509_CRL_sign(list, wish->signer != NULL ? wish->signer : pki->ca_key, EVP_sha256()) >
+	     0);
+	must(PEM_write_X509_CRL(file, list) == 1);
+	must(wish->behind == NULL || fputs(wish->behind, file) != EOF);
+	must(fclose(file) == 0);
+	ASN1_TIME_free(began);
+	ASN1_TIME_free(next);
+	X509_CRL_free(list);
+	return pki->files[pki->n_files - 1];
+}
+
 static inline void
 pki_init(struct pki *pki)
 {
@@ -152,8 +214,10 @@ pki_tls(const struct pki *pki, const char *ca, const char *who, bool server, str
 	char *ca_path = pki_path(pki, ca, "pem"), *certificate = pki_path(pki, who, "pem"),
 	     *key = pki_path(pki, who, "key");
 	struct tls_files files = {.ca = ca_path, .certificate = certificate, .key = key};
-	enum rc rc = (server ? tls_server_new : tls_client_new)(tls, &files, err);
+	enum rc rc;
 
+	files.revoked = pki->revoked;
+	rc = (server ? tls_server_new : tls_client_new)(tls, &files, err);
 	free(ca_path);
 	free(certificate);
 	free(key);
