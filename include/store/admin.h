@@ -66,6 +66,10 @@ enum rc admin_begin(struct admin *a, struct err *err) MUST_CHECK;
 enum rc admin_commit(struct admin *a, struct err *err) MUST_CHECK;
 void admin_rollback(struct admin *a);
 
+/* The site's time zone, in new memory.  RC_INVALID when there is no such site. */
+enum rc admin_site_timezone(struct admin *a, const char *site, char **timezone,
+			    struct err *err) MUST_CHECK;
+
 /* A list for people and scripts: columns by name, rows as text (NULL for null). */
 enum admin_list {
 	ADMIN_STATIONS,    /* code, name, areas, consoles */

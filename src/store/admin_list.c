@@ -98,3 +98,20 @@ admin_list(struct admin *a, enum admin_list what,
 	PQclear(result);
 	return rc;
 }
+
+enum rc
+admin_site_timezone(struct admin *a, const char *site, char **timezone, struct err *err)
+{
+	PGresult *result;
+	enum rc rc =
+		admin_exec(a, "SELECT timezone FROM sites WHERE code = $1", 1, &site, &result, err);
+
+	if (rc != RC_OK)
+		return rc;
+	if (PQntuples(result) == 1)
+		*timezone = xstrdup(PQgetvalue(result, 0, 0));
+	else
+		rc = err_invalid(err, "there is no site \"%s\"", site);
+	PQclear(result);
+	return rc;
+}
