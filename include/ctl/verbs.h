@@ -13,6 +13,7 @@ int verb_migrate(struct ctl *ctl, const struct verb *verb, int argc, char **argv
 int verb_setup_apply(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 /* `what`: the kind of record that is sent. */
 int verb_card(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
+int verb_site_check(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_label(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_status(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_tail(struct ctl *ctl, const struct verb *verb, int argc, char **argv);

@@ -66,6 +66,9 @@ enum rc admin_begin(struct admin *a, struct err *err) MUST_CHECK;
 enum rc admin_commit(struct admin *a, struct err *err) MUST_CHECK;
 void admin_rollback(struct admin *a);
 
+/* Counts the tasks of today (UTC), for admin_list(ADMIN_TASK_COUNTS) of later days. */
+enum rc admin_count_tasks(struct admin *a, struct err *err) MUST_CHECK;
+
 /* The site's time zone, in new memory.  RC_INVALID when there is no such site. */
 enum rc admin_site_timezone(struct admin *a, const char *site, char **timezone,
 			    struct err *err) MUST_CHECK;
@@ -78,6 +81,8 @@ enum admin_list {
 			      site_id */
 	ADMIN_DOORS,       /* code, name, site, controller, number, address */
 	ADMIN_LABELS,      /* code, name, site, site_name, address (of the door or its site) */
+	ADMIN_TASKS,       /* site, task, title, thing: what is to be put in order */
+	ADMIN_TASK_COUNTS, /* site, task, title, count, before, before_day */
 	ADMIN_CONTROLLERS, /* name, site, enabled, doors, last_record (of all time, received_at) */
 	ADMIN_CONSOLES,    /* name, station, enabled */
 	ADMIN_UNITS,       /* code, name, site, address, doors (codes, with commas) */

@@ -22,6 +22,7 @@ static const struct verb verbs[] = {
 	{"area", "list", verb_list, SETUP_AREAS, "list areas"},
 	{"site", "add", verb_put, SETUP_SITES, "put one site"},
 	{"site", "list", verb_list, SETUP_SITES, "list sites"},
+	{"site", "check", verb_site_check, 0, "what is to be put in order in the register"},
 	{"door", "add", verb_put, SETUP_DOORS, "put one door"},
 	{"door", "list", verb_list, SETUP_DOORS, "list doors"},
 	{"door", "label", verb_label, 0, "make a sheet of door labels to print"},

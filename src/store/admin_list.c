@@ -34,6 +34,17 @@ static const char *const list_sql[] = {
 	[ADMIN_LABELS] = "SELECT d.code, d.name, s.code AS site, s.name AS site_name,"
 			 " coalesce(nullif(d.address, ''), s.address) AS address"
 			 " FROM doors d JOIN sites s USING (site_id) ORDER BY s.code, d.code",
+	[ADMIN_TASKS] = "SELECT s.code AS site, t.task, k.title, t.thing FROM site_tasks t"
+			" JOIN sites s USING (site_id) JOIN site_task_kinds k USING (task)"
+			" ORDER BY s.code, k.place, t.thing",
+	/* today's beside those of the last day before it */
+	[ADMIN_TASK_COUNTS] = "SELECT s.code AS site, n.task, k.title, n.count, b.count AS before,"
+			      " b.day AS before_day FROM site_task_counts n"
+			      " JOIN sites s USING (site_id) JOIN site_task_kinds k USING (task)"
+			      " LEFT JOIN LATERAL (SELECT count, day FROM site_task_counts e"
+			      "  WHERE e.site_id = n.site_id AND e.task = n.task AND e.day < n.day"
+			      "  ORDER BY day DESC LIMIT 1) b ON true"
+			      " WHERE n.day = current_date ORDER BY s.code, k.place",
 	/* reads every partition: for an operator now and then, not for a screen */
 	[ADMIN_CONTROLLERS] =
 		"SELECT c.name, s.code AS site, CASE WHEN c.enabled THEN 'yes' ELSE 'no' END"
@@ -97,6 +108,19 @@ admin_list(struct admin *a, enum admin_list what,
 	}
 	PQclear(result);
 	return rc;
+}
+
+enum rc
+admin_count_tasks(struct admin *a, struct err *err)
+{
+	/* those that are none, too: that is what one wants to see */
+	return admin_exec(a,
+			  "INSERT INTO site_task_counts (site_id, task, day, count)"
+			  " SELECT s.site_id, k.task, current_date, count(t.thing)"
+			  " FROM sites s CROSS JOIN site_task_kinds k"
+			  " LEFT JOIN site_tasks t USING (site_id, task) GROUP BY 1, 2"
+			  " ON CONFLICT (site_id, task, day) DO UPDATE SET count = excluded.count",
+			  0, NULL, NULL, err);
 }
 
 enum rc
