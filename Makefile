@@ -29,7 +29,7 @@ PKGS      := libevent_core openssl libpq libprotobuf-c yaml-0.1 jansson libisal 
              glib-2.0 nettle
 PKG_FLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
 PKG_LIBS  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcsv
-# what gatehousectl alone needs: door labels, times of people
+# what gatehousectl alone needs: door labels
 PKGS_ctl      := libqrencode pangocairo cairo-pdf cairo-svg
 PKG_FLAGS_ctl := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS_ctl) 2>/dev/null))
 PKG_LIBS_ctl  := $(shell pkg-config --libs $(PKGS_ctl) 2>/dev/null)
@@ -54,7 +54,7 @@ ROOMS_gatehouse-sim := sim wire base
 # gatehousectl reads the daemon's configuration file
 EXTRA_gatehousectl  := $(BUILD)/src/daemon/settings.o
 LIBS_gatehousectl   := $(PKG_LIBS_ctl)
-$(BUILD)/src/ctl/label.o $(BUILD)/src/ctl/when.o: CPPFLAGS_ALL += $(PKG_FLAGS_ctl)
+$(BUILD)/src/ctl/label.o: CPPFLAGS_ALL += $(PKG_FLAGS_ctl)
 
 sources = $(wildcard src/$(1)/*.c)
 objects = $(patsubst %.c,$(BUILD)/%.o,$(call sources,$(1)))

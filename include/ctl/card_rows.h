@@ -42,8 +42,8 @@ struct card_row {
 	unsigned line;             /* where it began */
 	struct card_number number; /* len 0: card_key is given instead */
 	uint8_t card_key[CARD_KEY_BYTES];
-	uint8_t kind;                      /* enum card_kind; NONE: not given */
-	char *unit;                        /* NULL: not given, as all texts here */
+	uint8_t kind;                        /* enum card_kind; NONE: not given */
+	char *unit;                          /* NULL: not given, as all texts here */
 	int64_t card_from_us, card_until_us; /* 0: not given */
 	char *doors[CARD_ROW_DOORS_MAX];
 	size_t n_doors;

@@ -89,6 +89,11 @@ const char *reason_name(uint32_t reason);
 /* How many reasons there are; their numbers are 1 .. reason_count(). */
 uint32_t reason_count(void);
 
+/* "tenant" and so on, by `enum CardKind`; NULL when there is none. */
+const char *card_kind_name(uint32_t kind);
+/* 0 when there is none of that name. */
+uint8_t card_kind_by_name(const char *name);
+
 /* "unknown_door" and so on, by `enum RejectReason`; NULL when there is none. */
 const char *reject_name(uint32_t reason);
 

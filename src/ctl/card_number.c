@@ -6,18 +6,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "ctl/text.h"
+
 enum { LINE_MAX_BYTES = 256 };
 
 static const char prefix[] = "hex:";
-
-static int
-digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)tolower((unsigned char)c);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 static enum rc
 parse_hex(struct card_number *number, const char *text, size_t n, struct err *err)
@@ -27,13 +20,8 @@ parse_hex(struct card_number *number, const char *text, size_t n, struct err *er
 				   "a card number behind hex: has %zu digits, expected an even "
 				   "number up to %d",
 				   n, 2 * CARD_MAX);
-	for (size_t i = 0; i < n; i += 2) {
-		int high = digit_of(text[i]), low = digit_of(text[i + 1]);
-
-		if (high < 0 || low < 0)
-			return err_invalid(err, "a card number behind hex: has other than digits");
-		number->bytes[i / 2] = (uint8_t)(high << 4 | low);
-	}
+	if (!text_to_bytes(text, n, number->bytes))
+		return err_invalid(err, "a card number behind hex: has other than digits");
 	number->len = n / 2;
 	return RC_OK;
 }

@@ -12,10 +12,10 @@
 #include <string.h>
 
 #include "base/fs.h"
-#include "base/bytes.h"
 #include "ctl/csv_rows.h"
 #include "ctl/text.h"
 #include "ctl/when.h"
+#include "wire/kind.h"
 
 const char card_rows_header[] =
 	"card_key,kind,unit,valid_from,valid_until,doors,group,right_from,right_until,hours";
@@ -53,10 +53,11 @@ static enum rc
 take_card_key(const struct reader *reader, struct card_row *row, const char *value, struct err *err)
 {
 	static const char prefix[] = "key:";
-	bool has_prefix = strncmp(value, prefix, strlen(prefix)) == 0;
+	size_t n = strlen(value), digits = 2 * CARD_KEY_BYTES;
 
 	(void)reader;
-	if (!has_prefix || !bytes_from_hex(value + strlen(prefix), row->card_key, CARD_KEY_BYTES))
+	if (n != strlen(prefix) + digits || strncmp(value, prefix, strlen(prefix)) != 0 ||
+	    !text_to_bytes(value + strlen(prefix), digits, row->card_key))
 		return err_invalid(err, "expected key: and %d digits, as an export has it",
 				   2 * CARD_KEY_BYTES);
 	return RC_OK;
@@ -66,7 +67,7 @@ static enum rc
 take_kind(const struct reader *reader, struct card_row *row, const char *value, struct err *err)
 {
 	(void)reader;
-	row->kind = (uint8_t)card_kind_by_name(value);
+	row->kind = card_kind_by_name(value);
 	if (row->kind == CARD_KIND_NONE)
 		return err_invalid(err, "\"%.40s\" is not owner, tenant, temporary or staff",
 				   value);
@@ -77,8 +78,9 @@ static enum rc
 take_code(char **out, const char *value, struct err *err)
 {
 	if (strlen(value) > RIGHT_TEXT_MAX || !text_is_clean(value))
-		return err_invalid(err, "expected a code of at most %d bytes without control "
-					"characters",
+		return err_invalid(err,
+				   "expected a code of at most %d bytes without control "
+				   "characters",
 				   RIGHT_TEXT_MAX);
 	*out = xstrdup(value);
 	return RC_OK;
@@ -289,8 +291,7 @@ header_end(struct reader *reader, unsigned line)
 	reader->has_header = true;
 	if (card != key)
 		return true;
-	rows_unusable(reader->rows, line, "expected either a column card or a column card_key",
-		      "");
+	rows_unusable(reader->rows, line, "expected either a column card or a column card_key", "");
 	return false;
 }
 
@@ -355,8 +356,7 @@ reader_field(void *arg, const char *value, size_t n, unsigned line)
 		if (reader->row == NULL)
 			reader->row = rows_add(reader->rows, line);
 		if (reader->row == NULL) {
-			rows_unusable(reader->rows, line, "more rows than can be read at once",
-				      "");
+			rows_unusable(reader->rows, line, "more rows than can be read at once", "");
 			more = false;
 		} else {
 			row_take(reader, text);
@@ -410,8 +410,10 @@ card_rows_read(struct card_rows **out, const char *path, const char *timezone, s
 	if (rc == RC_OK) {
 		(void)csv_rows_read((const char *)text, n, &hooks, &reader);
 		if (!reader.has_header && !rows->unusable)
-			rows_unusable(rows, 0, "the file is empty, expected a line with the "
-					       "columns' names", "");
+			rows_unusable(rows, 0,
+				      "the file is empty, expected a line with the "
+				      "columns' names",
+				      "");
 		explicit_bzero(text, n);
 	}
 	free(text);
@@ -430,7 +432,7 @@ personal_wipe(json_t *personal)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach(personal, name, value)
+	json_object_foreach (personal, name, value)
 		explicit_bzero((char *)(uintptr_t)json_string_value(value),
 			       json_string_length(value));
 	json_decref(personal);

@@ -45,7 +45,7 @@ struct args {
 };
 
 /* How the record was answered. */
-struct outcome {
+struct sending {
 	const struct desk_record *record;
 	bool sent;
 	enum desk_answer answer;
@@ -145,12 +145,7 @@ card_verb_get(int kind)
 static void
 parse_card_kind(struct argp_state *state, struct args *args, const char *text)
 {
-	static const char *const names[] = {NULL, "owner", "tenant", "temporary", "staff"};
-
-	for (uint8_t i = CARD_KIND_OWNER; i < ARRAY_LEN(names); i++) {
-		if (strcmp(names[i], text) == 0)
-			args->card_kind = i;
-	}
+	args->card_kind = card_kind_by_name(text);
 	if (args->card_kind == CARD_KIND_NONE)
 		argp_error(state, "--kind must be owner, tenant, temporary or staff, not \"%s\"",
 			   text);
@@ -327,33 +322,33 @@ record_make(const struct args *args, struct desk_record *record, struct err *err
 static bool
 next_record(void *arg, struct desk_record *record)
 {
-	struct outcome *outcome = arg;
+	struct sending *sending = arg;
 
-	if (outcome->sent)
+	if (sending->sent)
 		return false;
-	outcome->sent = true;
-	*record = *outcome->record;
+	sending->sent = true;
+	*record = *sending->record;
 	return true;
 }
 
 static void
 answered(void *arg, size_t number, enum desk_answer answer, enum reject reason, const char *detail)
 {
-	struct outcome *outcome = arg;
+	struct sending *sending = arg;
 
 	(void)number;
-	outcome->answer = answer;
-	outcome->reason = reason;
-	outcome->detail = xstrdup(detail);
+	sending->answer = answer;
+	sending->reason = reason;
+	sending->detail = xstrdup(detail);
 }
 
 static int
-outcome_say(const struct outcome *outcome)
+sending_say(const struct sending *sending)
 {
-	const char *kind = kind_get(outcome->record->ask.kind)->name;
-	const char *reason = reject_name(outcome->reason);
+	const char *kind = kind_get(sending->record->ask.kind)->name;
+	const char *reason = reject_name(sending->reason);
 
-	switch (outcome->answer) {
+	switch (sending->answer) {
 	case DESK_ACCEPTED:
 		(void)printf("%s: in force\n", kind);
 		return CTL_DONE;
@@ -367,14 +362,14 @@ outcome_say(const struct outcome *outcome)
 		break;
 	}
 	(void)fprintf(stderr, "gatehousectl: %s: refused (%s): %s\n", kind,
-		      reason != NULL ? reason : "unknown reason", outcome->detail);
+		      reason != NULL ? reason : "unknown reason", sending->detail);
 	return CTL_FAILED;
 }
 
 static enum rc
-send_one(const struct args *args, struct outcome *outcome, struct err *err)
+send_one(const struct args *args, struct sending *sending, struct err *err)
 {
-	const struct desk_source source = {next_record, answered, outcome};
+	const struct desk_source source = {next_record, answered, sending};
 	struct desk_folder folder;
 	enum rc rc = desk_folder_open(&folder, args->desk, err);
 
@@ -389,7 +384,7 @@ static int
 run(const struct args *args)
 {
 	struct desk_record record = {0};
-	struct outcome outcome = {.record = &record};
+	struct sending sending = {.record = &record};
 	struct card_number number = {0};
 	struct err err;
 	enum rc rc = record_make(args, &record, &err);
@@ -402,11 +397,11 @@ run(const struct args *args)
 	record.card = number.bytes;
 	record.card_len = number.len;
 	if (rc == RC_OK)
-		rc = send_one(args, &outcome, &err);
-	code = rc == RC_OK ? outcome_say(&outcome) : ctl_failed(&err);
+		rc = send_one(args, &sending, &err);
+	code = rc == RC_OK ? sending_say(&sending) : ctl_failed(&err);
 	card_number_wipe(&number);
 	free((void *)(uintptr_t)record.ask.sealed);
-	free(outcome.detail);
+	free(sending.detail);
 	return code;
 }
 

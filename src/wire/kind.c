@@ -142,6 +142,8 @@ static const char *const reject_names[] = {
 	"unknown_unit", "card_ended",
 };
 
+static const char *const card_kind_names[] = {NULL, "owner", "tenant", "temporary", "staff"};
+
 const struct kind *
 kind_get(uint32_t code)
 {
@@ -207,4 +209,20 @@ const char *
 reject_name(uint32_t reason)
 {
 	return reason < ARRAY_LEN(reject_names) ? reject_names[reason] : NULL;
+}
+
+const char *
+card_kind_name(uint32_t kind)
+{
+	return kind < ARRAY_LEN(card_kind_names) ? card_kind_names[kind] : NULL;
+}
+
+uint8_t
+card_kind_by_name(const char *name)
+{
+	for (uint8_t i = 1; i < ARRAY_LEN(card_kind_names); i++) {
+		if (strcmp(card_kind_names[i], name) == 0)
+			return i;
+	}
+	return 0;
 }
