@@ -14,6 +14,7 @@
  *	right_from    of the right at these doors; that of the card otherwise
  *	right_until
  *	hours         "Mon-Fri 07:00-19:00"; empty: always
+ *	problem       passed over: an import writes it beside rows that it skipped
  *	personal.*    personal fields, under the name behind the dot; sealed, see ctl/seal.h
  *
  * All rows are read before anything is done with one; mistakes are gathered with line
@@ -52,11 +53,14 @@ struct card_row {
 	struct right_hours hours[RIGHT_HOURS_MAX];
 	size_t n_hours;
 	json_t *personal; /* object of texts; NULL: none */
-	bool bad;         /* a mistake was found in it */
+	char *problem;    /* the first mistake that was found in it; NULL: none */
 };
 
 struct card_rows {
 	char *label; /* of the file */
+	char *text;  /* its content */
+	size_t text_len;
+	bool has_problems; /* it has a column of them */
 	struct card_row *items;
 	size_t n, capacity;
 	char *problems[CARD_ROWS_PROBLEMS_MAX];
@@ -75,6 +79,10 @@ void card_rows_free(struct card_rows **rows);
 void card_rows_problem(struct card_rows *rows, struct card_row *row, const char *column,
 		       const char *fmt, ...) PRINTF_LIKE(4, 5);
 void card_rows_print_problems(const struct card_rows *rows, FILE *out);
+
+/* The bad rows as they stood in the file, each with its first problem behind it; where
+ * the file has such a column already, it keeps what it says. */
+void card_rows_write_bad(const struct card_rows *rows, FILE *out);
 
 /* The first line of such a file, without personal fields. */
 extern const char card_rows_header[];

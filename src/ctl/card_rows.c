@@ -7,6 +7,7 @@
  */
 #include "ctl/card_rows.h"
 
+#include <csv.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -159,6 +160,17 @@ take_doors(const struct reader *reader, struct card_row *row, const char *value,
 	return rc;
 }
 
+/* What an earlier import said. */
+static enum rc
+take_problem(const struct reader *reader, struct card_row *row, const char *value, struct err *err)
+{
+	(void)reader;
+	(void)row;
+	(void)value;
+	(void)err;
+	return RC_OK;
+}
+
 static const struct column columns[] = {
 	{"card", take_card},
 	{"card_key", take_card_key},
@@ -171,6 +183,7 @@ static const struct column columns[] = {
 	{"right_from", take_right_from},
 	{"right_until", take_right_until},
 	{"hours", take_hours},
+	{"problem", take_problem},
 };
 
 enum { FIELDS_MAX = ARRAY_LEN(columns) + CARD_PERSONAL_MAX };
@@ -207,8 +220,10 @@ card_rows_problem(struct card_rows *rows, struct card_row *row, const char *colu
 	(void)vsnprintf(what, sizeof(what), fmt, args);
 	va_end(args);
 	rows_note(rows, xasprintf("%s:%u: %s: %s", rows->label, row->line, column, what));
-	rows->n_bad += !row->bad;
-	row->bad = true;
+	if (row->problem != NULL)
+		return;
+	row->problem = xasprintf("%s: %s", column, what);
+	rows->n_bad++;
 }
 
 static void
@@ -289,6 +304,7 @@ header_end(struct reader *reader, unsigned line)
 	bool key = header_has(reader->header, column_by_name("card_key"), "");
 
 	reader->has_header = true;
+	reader->rows->has_problems = header_has(reader->header, column_by_name("problem"), "");
 	if (card != key)
 		return true;
 	rows_unusable(reader->rows, line, "expected either a column card or a column card_key", "");
@@ -379,7 +395,7 @@ reader_row_end(void *arg, unsigned line)
 	if (row != NULL && reader->field != reader->header->n)
 		card_rows_problem(reader->rows, row, "row", "has %zu fields, expected %zu",
 				  reader->field, reader->header->n);
-	else if (row != NULL && row->number.len == 0 && !row->bad &&
+	else if (row != NULL && row->number.len == 0 && row->problem == NULL &&
 		 header_has(reader->header, column_by_name("card"), ""))
 		card_rows_problem(reader->rows, row, "card", "the card number is missing");
 	reader->row = NULL;
@@ -403,20 +419,18 @@ card_rows_read(struct card_rows **out, const char *path, const char *timezone, s
 	struct card_rows *rows = xcalloc(1, sizeof(*rows));
 	struct reader reader = {.rows = rows, .timezone = timezone, .header = &header};
 	uint8_t *text = NULL;
-	size_t n = 0;
-	enum rc rc = fs_read_file(path, CARD_ROWS_FILE_MAX, &text, &n, err);
+	enum rc rc = fs_read_file(path, CARD_ROWS_FILE_MAX, &text, &rows->text_len, err);
 
 	rows->label = xstrdup(path);
+	rows->text = (char *)text;
 	if (rc == RC_OK) {
-		(void)csv_rows_read((const char *)text, n, &hooks, &reader);
+		(void)csv_rows_read(rows->text, rows->text_len, &hooks, &reader);
 		if (!reader.has_header && !rows->unusable)
 			rows_unusable(rows, 0,
 				      "the file is empty, expected a line with the "
 				      "columns' names",
 				      "");
-		explicit_bzero(text, n);
 	}
-	free(text);
 	for (size_t i = 0; i < header.n; i++)
 		free(header.fields[i].personal);
 	if (rc != RC_OK)
@@ -453,13 +467,70 @@ card_rows_free(struct card_rows **out)
 			free(row->doors[k]);
 		free(row->unit);
 		free(row->group);
+		free(row->problem);
 		if (row->personal != NULL)
 			personal_wipe(row->personal);
 		explicit_bzero(row, sizeof(*row));
 	}
 	for (size_t i = 0; i < CARD_ROWS_PROBLEMS_MAX; i++)
 		free(rows->problems[i]);
+	if (rows->text != NULL)
+		explicit_bzero(rows->text, rows->text_len);
+	free(rows->text);
 	free(rows->items);
 	free(rows->label);
 	free(rows);
+}
+
+/* ---- What was skipped ------------------------------------------------------------------- */
+
+/* Bytes up to the beginning of the line that is `lines` further down. */
+static size_t
+lines_bytes(const char *text, size_t n, unsigned lines)
+{
+	const char *at = text, *end = text + n;
+
+	while (lines-- > 0 && at < end) {
+		const char *newline = memchr(at, '\n', (size_t)(end - at));
+
+		at = newline == NULL ? end : newline + 1;
+	}
+	return (size_t)(at - text);
+}
+
+/* Without what ended the line; `problem` NULL: as it stands. */
+static void
+write_row(const char *text, size_t n, const char *problem, FILE *out)
+{
+	while (n > 0 && strchr(" \t\r\n", text[n - 1]) != NULL)
+		n--;
+	(void)fwrite(text, 1, n, out);
+	if (problem != NULL) {
+		(void)fputc(',', out);
+		(void)csv_fwrite(out, problem, strlen(problem));
+	}
+	(void)fputc('\n', out);
+}
+
+void
+card_rows_write_bad(const struct card_rows *rows, FILE *out)
+{
+	const char *text = rows->text;
+	size_t n = rows->text_len, bytes;
+	unsigned line = 1; /* of `text` */
+
+	for (size_t i = 0; i < rows->n; i++) {
+		const struct card_row *row = &rows->items[i];
+
+		bytes = lines_bytes(text, n, row->line - line);
+		if (line == 1)
+			write_row(text, bytes, rows->has_problems ? NULL : "problem", out);
+		text += bytes;
+		n -= bytes;
+		line = row->line;
+		if (row->problem == NULL)
+			continue;
+		bytes = i + 1 < rows->n ? lines_bytes(text, n, row[1].line - line) : n;
+		write_row(text, bytes, rows->has_problems ? NULL : row->problem, out);
+	}
 }

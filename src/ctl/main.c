@@ -9,7 +9,6 @@
 
 #include "ctl/setup.h"
 #include "ctl/verbs.h"
-#include "wire/kind.h"
 
 static const struct verb verbs[] = {
 	{NULL, "init", verb_init, 0, "make a new installation"},
@@ -47,15 +46,6 @@ static const struct verb verbs[] = {
 	{"desk", "list", verb_list, SETUP_DESKS, "list registration desks"},
 	{"desk", "enable", verb_enable, SETUP_DESKS, "let registration desks connect"},
 	{"desk", "disable", verb_disable, SETUP_DESKS, "send registration desks away"},
-
-	{"card", "register", verb_card, KIND_CODE_CARD_REGISTERED, "register a card"},
-	{"card", "extend", verb_card, KIND_CODE_CARD_EXTENDED, "give a card another window"},
-	{"card", "suspend", verb_card, KIND_CODE_CARD_SUSPENDED, "let a card open nothing for now"},
-	{"card", "resume", verb_card, KIND_CODE_CARD_RESUMED, "let it open again"},
-	{"card", "lost", verb_card, KIND_CODE_CARD_REPORTED_LOST, "report a card lost"},
-	{"card", "revoke", verb_card, KIND_CODE_CARD_REVOKED, "end a card for good"},
-	{"grant", "set", verb_card, KIND_CODE_GRANT_SET, "let a card open doors"},
-	{"grant", "remove", verb_card, KIND_CODE_GRANT_REMOVED, "let it open them no more"},
 
 	{NULL, "status", verb_status, 0, "what the daemon is doing"},
 	{NULL, "tail", verb_tail, 0, "alarms as they come"},
