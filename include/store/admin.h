@@ -88,6 +88,7 @@ enum admin_list {
 	ADMIN_UNITS,       /* code, name, site, address, doors (codes, with commas) */
 	ADMIN_GROUPS,      /* code, name, site, doors (codes) */
 	ADMIN_DESKS,       /* name, role, sites (codes), units (SITE/UNIT), enabled */
+	ADMIN_GAPS,        /* controller, epoch, from, to, records, since, state, filled */
 	ADMIN_LISTS,
 };
 /* ADMIN_CONTROLLERS, ADMIN_CONSOLES or ADMIN_DESKS; RC_INVALID when there is none of

@@ -48,6 +48,7 @@ static const struct verb verbs[] = {
 	{"desk", "disable", verb_disable, SETUP_DESKS, "send registration desks away"},
 
 	{NULL, "status", verb_status, 0, "what the daemon is doing"},
+	{NULL, "gaps", verb_gaps, 0, "holes in the sequences of controllers"},
 	{NULL, "tail", verb_tail, 0, "alarms as they come"},
 	{NULL, "reload", verb_reload, 0, "let the daemon load the register again"},
 };

@@ -14,11 +14,11 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/crash_point.h"
 #include "base/log.h"
 #include "base/loop.h"
-#include "daemon/checkpoint.h"
+#include "daemon/checkpointer.h"
 #include "daemon/worker.h"
+#include "wire/kind.h"
 
 enum {
 	FOLLOWER_GROUPS = 4,
@@ -28,21 +28,6 @@ enum {
 	CHECKPOINT_LIMIT = 512 * 1024 * 1024,
 };
 
-/* A checkpoint on its way to the disk: a thread of its own, so that no alarm waits
- * for it.  Owner of `bytes` while `busy`: that thread. */
-struct checkpointer {
-	pthread_t thread;
-	struct mailbox box;   /* rung: there is one to write, or the end */
-	struct mailbox *done; /* the follower's, rung when it is written */
-	struct buf bytes;
-	uint64_t position; /* that `bytes` stand for */
-	_Atomic bool busy; /* set by the follower, cleared by the thread */
-	_Atomic bool stop;
-	const char *dir;
-	struct journal *journal;
-	unsigned hold;
-};
-
 /* Owner: its own thread, but for the counters. */
 struct follower {
 	struct follower_conf conf;
@@ -50,6 +35,7 @@ struct follower {
 	struct journal *journal;
 	struct journal_reader *reader;
 	struct positions *positions;
+	struct findings *findings;
 	struct desk *desk;
 	struct hub *hub;
 	struct loop *loop;
@@ -67,6 +53,17 @@ struct follower {
 /* ---- Applying ------------------------------------------------------------ */
 
 static void
+follower_apply_place(struct follower *follower, const struct record *record)
+{
+	const struct observed about = {record->controller_id, record->site_id};
+	struct position_change change = positions_apply_record(follower->positions, record);
+
+	findings_take_change(follower->findings, &about, &change);
+	if (record->epoch < 0)
+		findings_note_said(follower->findings, record);
+}
+
+static void
 follower_apply_record(struct follower *follower, const struct journal_entry *entry, bool ahead)
 {
 	struct record record;
@@ -78,7 +75,7 @@ follower_apply_record(struct follower *follower, const struct journal_entry *ent
 		return;
 	}
 	if (!ahead)
-		positions_apply_record(follower->positions, &record);
+		follower_apply_place(follower, &record);
 	if ((entry->flags & ENTRY_FLAG_DESK) != 0 &&
 	    desk_apply(follower->desk, &record, ahead, entry->next,
 		       journal_durable_us(follower->journal)) != NULL)
@@ -88,14 +85,18 @@ follower_apply_record(struct follower *follower, const struct journal_entry *ent
 static void
 follower_apply_quarantine(struct follower *follower, const struct journal_entry *entry)
 {
+	struct position_change change;
 	struct quarantine q;
 	struct err err;
 
-	if (quarantine_decode(entry->body, entry->len, &q, &err) == RC_OK)
-		positions_apply_quarantine(follower->positions, &q);
-	else
+	if (quarantine_decode(entry->body, entry->len, &q, &err) != RC_OK) {
 		log_error("follower", "entry at %lu is not a rejected record: %s",
 			  (unsigned long)entry->position, err.msg);
+		return;
+	}
+	change = positions_apply_quarantine(follower->positions, &q);
+	findings_take_change(follower->findings, &(struct observed){q.controller_id, q.site_id},
+			     &change);
 }
 
 static void
@@ -143,7 +144,7 @@ follower_post(struct follower *follower)
 }
 
 static uint8_t *
-follower_room(struct follower *follower, size_t len)
+follower_room(struct follower *follower, uint8_t type, uint8_t flags, size_t len)
 {
 	for (;;) {
 		uint8_t *body;
@@ -154,77 +155,70 @@ follower_room(struct follower *follower, size_t len)
 			follower->group = follower->free_groups[--follower->n_free];
 			group_clear(follower->group);
 		}
-		body = group_add(follower->group, ENTRY_ALARM, 0, len);
+		body = group_add(follower->group, type, flags, len);
 		if (body != NULL)
 			return body;
 		follower_post(follower);
 	}
 }
 
-/* Journals the changes that are not there yet.  False: no group is free; then the
- * follower reads on only when one came back. */
 static bool
-follower_journal_changes(struct follower *follower)
+follower_journal_findings(struct follower *follower)
+{
+	struct record record;
+	uint8_t flags;
+
+	findings_take_damage(follower->findings, follower->journal, follower->positions);
+	while (findings_first(follower->findings, &record, &flags)) {
+		uint8_t *body =
+			follower_room(follower, ENTRY_RECORD, flags, record_encoded_len(&record));
+
+		if (body == NULL)
+			return false;
+		(void)record_encode(&record, body);
+		log_warning("follower", "%s ctl_id=%u %s", kind_get(record.kind)->name,
+			    record.controller_id, record.detail);
+		findings_done(follower->findings);
+	}
+	return true;
+}
+
+/* Journals what is not there yet.  False: no group is free; then the follower reads
+ * on only when one came back. */
+static bool
+follower_journal_news(struct follower *follower)
 {
 	must(follower->journaled >= desk_oldest(follower->desk));
 	for (; follower->journaled < desk_next(follower->desk); follower->journaled++) {
 		const struct alarm_change *change =
 			desk_change(follower->desk, follower->journaled);
-		uint8_t *body = follower_room(follower, alarm_change_encoded_len(change));
+		uint8_t *body =
+			follower_room(follower, ENTRY_ALARM, 0, alarm_change_encoded_len(change));
 
 		if (body == NULL)
 			return false;
 		(void)alarm_change_encode(change, body);
 	}
+	if (!follower_journal_findings(follower))
+		return false;
 	follower_post(follower);
 	return true;
 }
 
 /* ---- Checkpoint ---------------------------------------------------------- */
 
-static void
-checkpointer_write(struct checkpointer *saver)
-{
-	struct err err;
-
-	crash_point(CRASH_CHECKPOINT_BEFORE);
-	enum rc rc = checkpoint_write(saver->dir, &saver->bytes, &err);
-	crash_point(CRASH_CHECKPOINT_SAVED);
-	if (rc == RC_OK)
-		journal_hold_set(saver->journal, saver->hold, saver->position);
-	else
-		log_error("follower", "checkpoint not saved: %s", err.msg);
-	crash_point(CRASH_CHECKPOINT_HELD);
-	buf_fini(&saver->bytes);
-}
-
-static void *
-checkpointer_run(void *arg)
-{
-	struct checkpointer *saver = arg;
-
-	for (;;) {
-		(void)mailbox_wait(&saver->box, -1);
-		(void)mailbox_take_all(&saver->box);
-		if (atomic_load_explicit(&saver->busy, memory_order_acquire)) {
-			checkpointer_write(saver);
-			atomic_store_explicit(&saver->busy, false, memory_order_release);
-			mailbox_ring(saver->done);
-		}
-		if (atomic_load_explicit(&saver->stop, memory_order_acquire))
-			return NULL;
-	}
-}
-
-/* Valid as soon as the changes so far are in the journal: they are not made again
- * behind this position. */
+/* Valid as soon as the changes and findings so far are in the journal: they are not
+ * made again behind this position. */
 static bool
 follower_save(struct follower *follower)
 {
 	struct checkpointer *saver = &follower->saver;
+	struct record record;
+	uint8_t flags;
 
-	if (atomic_load_explicit(&saver->busy, memory_order_acquire) ||
-	    follower->journaled != desk_next(follower->desk) || follower->n_free != FOLLOWER_GROUPS)
+	if (checkpointer_is_busy(saver) || follower->journaled != desk_next(follower->desk) ||
+	    findings_first(follower->findings, &record, &flags) ||
+	    follower->n_free != FOLLOWER_GROUPS)
 		return false;
 	saver->position = journal_reader_position(follower->reader);
 	if (saver->position == follower->saved_position)
@@ -237,8 +231,7 @@ follower_save(struct follower *follower)
 		return true;
 	}
 	follower->saved_position = saver->position;
-	atomic_store_explicit(&saver->busy, true, memory_order_release);
-	mailbox_ring(&saver->box);
+	checkpointer_begin(saver);
 	return true;
 }
 
@@ -302,14 +295,14 @@ follower_turn_cb(void *arg)
 	struct err err;
 	enum rc rc = RC_AGAIN;
 
-	if (follower_journal_changes(follower)) {
+	if (follower_journal_news(follower)) {
 		rc = follower_read(follower, follower_budget(follower), &err);
 		if (rc != RC_OK && rc != RC_AGAIN)
 			fatal("the journal can't be read back: %s", err.msg);
 	}
 	if (hub_pump(follower->hub)) /* somebody is catching up */
 		loop_again(follower->loop);
-	(void)follower_journal_changes(follower);
+	(void)follower_journal_news(follower);
 	follower_save_when_due(follower);
 	if (rc == RC_OK)
 		loop_again(follower->loop);
@@ -481,6 +474,7 @@ follower_new(struct follower **out, const struct follower_conf *conf, struct jou
 	follower->journal = journal;
 	journal_id(journal, follower->key.journal_id);
 	follower->key.node = conf->node;
+	follower->findings = findings_new(&conf->findings);
 	rc = mailbox_init(&follower->saver.box, err);
 	if (rc == RC_OK)
 		rc = follower_new_loop(follower, err);
@@ -513,8 +507,10 @@ follower_mailbox(struct follower *follower)
 enum rc
 follower_start(struct follower *follower, struct err *err)
 {
-	if (pthread_create(&follower->saver.thread, NULL, checkpointer_run, &follower->saver) != 0)
-		return err_fail(err, "could not start the checkpoint's thread");
+	enum rc rc = checkpointer_start(&follower->saver, err);
+
+	if (rc != RC_OK)
+		return rc;
 	if (pthread_create(&follower->thread, NULL, follower_run, follower) != 0)
 		return err_fail(err, "could not start the desk's thread");
 	follower->started = true;
@@ -534,9 +530,7 @@ follower_stop(struct follower *follower)
 	mail->kind = FOLLOWER_MAIL_STOP;
 	mailbox_post(loop_mailbox(follower->loop), mail);
 	(void)pthread_join(follower->thread, NULL);
-	atomic_store_explicit(&follower->saver.stop, true, memory_order_release);
-	mailbox_ring(&follower->saver.box);
-	(void)pthread_join(follower->saver.thread, NULL);
+	checkpointer_stop(&follower->saver);
 	follower->started = false;
 }
 
@@ -570,6 +564,7 @@ follower_free(struct follower **out)
 	hub_free(&follower->hub);
 	desk_free(&follower->desk);
 	positions_free(&follower->positions);
+	findings_free(&follower->findings);
 	buf_fini(&follower->saver.bytes);
 	if (follower->saver.box.fd > 0)
 		mailbox_fini(&follower->saver.box);

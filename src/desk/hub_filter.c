@@ -4,7 +4,9 @@
  *
  * Rights come first: a console sees the areas of its station, with all below
  * them; what it asks for can only be less.  A change whose site the register
- * doesn't have (any more) is nobody's area: operators at the server see it.
+ * doesn't have (any more) is nobody's area: operators at the server see it.  One
+ * that the server raised about itself has no site and may concern anybody: every
+ * station sees it, whatever areas it asked for.
  *
  * An area that the register doesn't know matches nothing; it is not the same as
  * asking for all.
@@ -56,6 +58,12 @@ hub_site(const struct reg *reg, const struct alarm_change *change)
 }
 
 static bool
+change_is_servers(const struct alarm_change *change)
+{
+	return change->controller_id == 0 && change->site_id == 0;
+}
+
+static bool
 filter_has_kind(const struct hub_filter *filter, uint16_t kind)
 {
 	for (size_t i = 0; i < filter->n_kinds; i++) {
@@ -80,9 +88,12 @@ bool
 hub_filter_passes(const struct hub_filter *filter, const struct alarm_change *change,
 		  const struct site *site)
 {
+	if (change->severity < filter->severity_min || !filter_has_kind(filter, change->kind))
+		return false;
+	if (change_is_servers(change))
+		return true;
 	if (filter->station_id != 0 &&
 	    (site == NULL || !station_covers_area(filter->reg, filter->station_id, site->area)))
 		return false;
-	return change->severity >= filter->severity_min && filter_has_kind(filter, change->kind) &&
-	       filter_has_area(filter, site);
+	return filter_has_area(filter, site);
 }

@@ -54,6 +54,23 @@ static const char *const list_sql[] = {
 		" FROM controllers c JOIN sites s USING (site_id)"
 		" LEFT JOIN (SELECT controller_id, max(received_at) AS last FROM records"
 		" GROUP BY controller_id) r USING (controller_id) ORDER BY c.name",
+	/* reads every partition, too; the same hole may have been declared twice */
+	[ADMIN_GAPS] =
+		"WITH said AS (SELECT controller_id, kind, received_at,"
+		" (detail->>'epoch')::bigint AS epoch, (detail->>'from')::bigint AS first,"
+		" (detail->>'to')::bigint AS last FROM records WHERE kind IN (701, 703)"
+		" AND epoch < 0)"
+		" SELECT coalesce(c.name, '#' || g.controller_id) AS controller, g.epoch,"
+		" g.first AS \"from\", g.last AS \"to\", g.last - g.first + 1 AS records,"
+		" to_char(g.since, 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS since,"
+		" CASE WHEN f.at IS NULL THEN 'open' ELSE 'filled' END AS state,"
+		" to_char(f.at, 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS filled"
+		" FROM (SELECT controller_id, epoch, first, last, min(received_at) AS since"
+		" FROM said WHERE kind = 701 GROUP BY 1, 2, 3, 4) g"
+		" LEFT JOIN LATERAL (SELECT min(received_at) AS at FROM said s"
+		" WHERE s.kind = 703 AND s.controller_id = g.controller_id"
+		" AND s.epoch = g.epoch AND s.first <= g.first AND s.last >= g.last) f ON true"
+		" LEFT JOIN controllers c USING (controller_id) ORDER BY 1, 2, 3",
 	[ADMIN_CONSOLES] = "SELECT c.name, s.code AS station,"
 			   " CASE WHEN c.enabled THEN 'yes' ELSE 'no' END AS enabled"
 			   " FROM consoles c JOIN stations s USING (station_id) ORDER BY c.name",

@@ -99,7 +99,9 @@ static const struct kind kinds[] = {
 	{ 621, "grant.removed",            KIND_CLASS_AUDIT,   NONE,              GRANT,           0 },
 
 	{ 700, "policy.divergence",        KIND_CLASS_ALARM,   SEVERITY_HIGH,     ONCE | SERVER,   0 },
-	{ 701, "records.gap",              KIND_CLASS_ALARM,   SEVERITY_MEDIUM,   ONCE | SERVER,   0 },
+	{ 701, "records.gap",              KIND_CLASS_ALARM,   SEVERITY_MEDIUM,   RAISES | SERVER, 0 },
+	{ 702, "journal.damaged",          KIND_CLASS_ALARM,   SEVERITY_HIGH,     ONCE | SERVER,   0 },
+	{ 703, "records.gap_filled",       KIND_CLASS_ALARM,   NONE,              SERVER,        701 },
 	{ 720, "alarm.flood",              KIND_CLASS_ALARM,   SEVERITY_HIGH,     ONCE | SERVER,   0 },
 	{ 721, "comms.site_lost",          KIND_CLASS_ALARM,   SEVERITY_HIGH,     ONCE | SERVER,   0 },
 
