@@ -41,6 +41,9 @@ struct event_base *loop_base(struct loop *loop);
 /* Run another turn at once although nothing is due: work was left over. */
 void loop_again(struct loop *loop);
 
+/* Run the next turn after so long at the latest, although nothing may be due. */
+void loop_within(struct loop *loop, uint64_t ms);
+
 /* A timer that calls every `interval_ms` until loop_free(). */
 enum rc loop_every(struct loop *loop, uint64_t interval_ms, void (*call)(void *arg), void *arg,
 		   struct err *err) MUST_CHECK;

@@ -49,6 +49,7 @@ struct settings {
 	int64_t spare_segments;   /* journal.spare_segments, 2 */
 	int64_t group_kb;         /* journal.group_kb: bytes of one worker's group, 512 */
 	int64_t groups;           /* journal.groups: per worker, 8 */
+	int64_t gather_ms;        /* journal.gather_ms: 2 */
 
 	/* postgresql */
 	char *conninfo;

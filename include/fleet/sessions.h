@@ -13,6 +13,10 @@
  * what is asked for, and is acknowledged or rejected when that says so.  A controller's
  * list of rights comes from there, too.
  *
+ * A group of records that can wait goes at most once in `gather_ms`, and what comes
+ * in between goes with it: a flush of the disk, and what it wakes, costs as much as many
+ * records.  One that holds something for the desk goes with the end of its turn.
+ *
  * Back-pressure: groups are few and of fixed size.  A session that finds none
  * free stops reading until one comes back.
  *
@@ -39,6 +43,7 @@ struct sessions_conf {
 	uint32_t goaway_delay_ms;
 	size_t group_bytes;
 	unsigned groups;
+	uint64_t gather_ms; /* 0: each turn's group goes by itself */
 	const char *keys_dir;
 	uint32_t node;
 	int64_t start_us;           /* of the daemon, wall clock */

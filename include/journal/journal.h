@@ -98,6 +98,7 @@ struct group {
 	uint8_t *data;        /* entries with room for headers, one behind the other */
 	size_t len, capacity; /* bytes */
 	uint32_t entries;     /* how many */
+	uint8_t flags;        /* of all entries together */
 	uint64_t begin, end;  /* out: positions before the first and behind the last entry;
 				 with a roll in between they span the skipped rest too */
 	int64_t durable_us;   /* out: wall clock after the sync */

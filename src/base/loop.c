@@ -9,6 +9,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
+
 struct loop_timer {
 	struct event *tick;
 	void (*call)(void *arg);
@@ -19,11 +21,12 @@ struct loop_timer {
 /* Owner: the thread in loop_run(); `stop` may be set by any. */
 struct loop {
 	struct event_base *base;
-	struct event *mail_ready;
+	struct event *mail_ready, *within;
 	struct mailbox box;
 	struct loop_hooks hooks;
 	struct loop_timer *timers;
-	bool again; /* work was left over: the next turn doesn't sleep */
+	uint64_t within_ms; /* monotonic: when `within` comes; 0: not */
+	bool again;         /* work was left over: the next turn doesn't sleep */
 	atomic_bool stop;
 };
 
@@ -41,6 +44,17 @@ loop_mail_cb(evutil_socket_t fd, short what, void *arg)
 		loop->hooks.on_mail(loop->hooks.arg, mail);
 		mail = next;
 	}
+}
+
+/* Coming back was all that was wanted: the turn's end does the rest. */
+static void
+loop_within_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop *loop = arg;
+
+	(void)fd;
+	(void)what;
+	loop->within_ms = 0;
 }
 
 static struct event_base *
@@ -70,10 +84,13 @@ loop_new(struct loop **out, const struct loop_hooks *hooks, struct err *err)
 		return rc;
 	}
 	loop->base = loop_new_base();
-	if (loop->base != NULL)
+	if (loop->base != NULL) {
 		loop->mail_ready = event_new(loop->base, loop->box.fd, EV_READ | EV_PERSIST,
 					     loop_mail_cb, loop);
-	if (loop->mail_ready == NULL || event_add(loop->mail_ready, NULL) != 0) {
+		loop->within = event_new(loop->base, -1, 0, loop_within_cb, loop);
+	}
+	if (loop->within == NULL || loop->mail_ready == NULL ||
+	    event_add(loop->mail_ready, NULL) != 0) {
 		loop_free(&loop);
 		return err_fail(err, "could not create an event loop");
 	}
@@ -98,6 +115,8 @@ loop_free(struct loop **out)
 	}
 	if (loop->mail_ready != NULL)
 		event_free(loop->mail_ready);
+	if (loop->within != NULL)
+		event_free(loop->within);
 	if (loop->base != NULL)
 		event_base_free(loop->base);
 	mailbox_fini(&loop->box);
@@ -153,6 +172,22 @@ void
 loop_again(struct loop *loop)
 {
 	loop->again = true;
+}
+
+void
+loop_within(struct loop *loop, uint64_t ms)
+{
+	const struct timeval wait = {
+		.tv_sec = (time_t)(ms / 1000),
+		.tv_usec = (suseconds_t)(ms % 1000 * 1000),
+	};
+	uint64_t due_ms = clock_mono_ms() + ms;
+
+	/* one that comes sooner does as well */
+	if (loop->within_ms != 0 && loop->within_ms <= due_ms)
+		return;
+	loop->within_ms = due_ms;
+	must(event_add(loop->within, &wait) == 0);
 }
 
 static void

@@ -131,6 +131,10 @@ static const struct conf_key settings_keys[] = {
 	INT("journal.groups", groups, "8", 2, 256, "",
 	    "Groups that a worker may have on their way to the disk. When all are, it stops "
 	    "reading: this bounds the memory for records that are not durable yet."),
+	INT("journal.gather_ms", gather_ms, "2", 0, 100, "ms",
+	    "While records keep coming, a worker hands them to the journal once in so long at "
+	    "most, so that one flush of the disk serves many. Alarms don't wait for it. 0: at "
+	    "once, always."),
 
 	{"postgresql.conninfo", CONF_STRING, offsetof(struct settings, conninfo), "", 0, 2000, "",
 	 NULL,

@@ -311,6 +311,7 @@ worker_new_sessions(struct worker *worker, struct err *err)
 		.goaway_delay_ms = (uint32_t)settings->goaway_delay_ms,
 		.group_bytes = (size_t)settings->group_kb * 1024,
 		.groups = (unsigned)settings->groups,
+		.gather_ms = (uint64_t)settings->gather_ms,
 		.keys_dir = settings->keys_dir,
 		.node = (uint32_t)settings->node_id,
 		.start_us = worker->setup.start_us,

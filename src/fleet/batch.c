@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "sessions_priv.h"
 
 void
@@ -53,7 +54,7 @@ batch_current(struct sessions *all)
 	batch->number = ++all->batch_number;
 	all->current = batch;
 	counter_set(&all->counters.groups_free, counter_get(&all->counters.groups_free) - 1);
-	/* the group goes with the end of this turn, also if nothing else happens */
+	/* the end of this turn looks after it, also if nothing else happens */
 	loop_again(all->loop);
 	return batch;
 }
@@ -66,7 +67,33 @@ batch_post(struct sessions *all)
 	if (batch == NULL)
 		return;
 	all->current = NULL;
+	all->posted_ns = clock_mono_ns();
 	journal_post(all->journal, batch->group);
+}
+
+/* How long the batch may wait for more; 0: not at all. */
+static uint64_t
+batch_patience_ns(const struct sessions *all)
+{
+	uint64_t due_ns = all->posted_ns + all->conf.gather_ms * 1000000, now_ns;
+
+	/* an alarm never waits, and neither does whoever speaks for a controller next */
+	if (all->conf.gather_ms == 0 || (all->current->group->flags & ENTRY_FLAG_DESK) != 0 ||
+	    all->first_release != NULL || all->stopping)
+		return 0;
+	now_ns = clock_mono_ns();
+	return now_ns < due_ns ? due_ns - now_ns : 0;
+}
+
+void
+batch_turn(struct sessions *all)
+{
+	uint64_t patience_ns = all->current != NULL ? batch_patience_ns(all) : 0;
+
+	if (patience_ns == 0)
+		batch_post(all);
+	else
+		loop_within(all->loop, patience_ns / 1000000 + 1);
 }
 
 uint8_t *

@@ -368,7 +368,7 @@ sessions_sweep(void *arg)
 void
 sessions_turn(struct sessions *all)
 {
-	batch_post(all);
+	batch_turn(all);
 	sessions_post_releases(all);
 	sessions_bury(all);
 }

@@ -102,6 +102,7 @@ struct sessions {
 	struct batch *free_batches;
 	struct batch *current; /* being filled; NULL: none yet this turn */
 	uint64_t batch_number;
+	uint64_t posted_ns; /* monotonic: when the last batch went */
 	bool stopping;
 	struct sessions_counters counters;
 };
@@ -181,6 +182,8 @@ bool batch_note_ack(struct session *session);
 void batch_note_refusal(struct session *session, uint64_t seq, enum reject reason,
 			const char *detail);
 void batch_post(struct sessions *all);
+/* At the end of a turn: posts, unless what there is can wait and is to. */
+void batch_turn(struct sessions *all);
 /* A group came back: sends the acks, lets those who waited go on. */
 void batch_durable(struct sessions *all, struct group *group);
 

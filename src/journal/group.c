@@ -41,6 +41,7 @@ group_clear(struct group *group)
 {
 	group->len = 0;
 	group->entries = 0;
+	group->flags = 0;
 }
 
 uint8_t *
@@ -56,5 +57,6 @@ group_add(struct group *group, uint8_t type, uint8_t flags, size_t body_len)
 	format_put_entry(entry, type, flags, (uint32_t)body_len);
 	group->len += JOURNAL_ENTRY_HEADER + body_len;
 	group->entries++;
+	group->flags |= flags;
 	return entry + JOURNAL_ENTRY_HEADER;
 }

@@ -20,6 +20,7 @@ struct loop {
 	struct mailbox box;
 	struct loop_hooks hooks;
 	struct loop_timer *timers;
+	uint64_t within_ms;
 	bool again, stop;
 };
 
@@ -42,6 +43,7 @@ loop_new(struct loop **out, const struct loop_hooks *hooks, struct err *err)
 
 	must(rc == RC_OK);
 	loop->hooks = *hooks;
+	loop->within_ms = UINT64_MAX;
 	loop->base = event_base_new();
 	must(loop->base != NULL);
 	*out = loop;
@@ -85,6 +87,7 @@ void
 loop_fake_end_turn(struct loop *loop)
 {
 	loop->again = false;
+	loop->within_ms = UINT64_MAX;
 	if (loop->hooks.on_turn != NULL)
 		loop->hooks.on_turn(loop->hooks.arg);
 }
@@ -143,6 +146,19 @@ void
 loop_again(struct loop *loop)
 {
 	loop->again = true;
+}
+
+void
+loop_within(struct loop *loop, uint64_t ms)
+{
+	if (ms < loop->within_ms)
+		loop->within_ms = ms;
+}
+
+uint64_t
+loop_fake_within_ms(const struct loop *loop)
+{
+	return loop->within_ms;
 }
 
 enum rc

@@ -16,6 +16,8 @@ void loop_fake_events(struct loop *loop, unsigned wait_ms);
 void loop_fake_end_turn(struct loop *loop);
 /* Both. */
 void loop_fake_turn(struct loop *loop, unsigned wait_ms);
+/* How soon a turn was asked for since the last one ended; UINT64_MAX: none was. */
+uint64_t loop_fake_within_ms(const struct loop *loop);
 /* Every timer, once. */
 void loop_fake_tick(struct loop *loop);
 

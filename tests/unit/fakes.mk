@@ -19,4 +19,5 @@ FAKES_fleet/test_sessions := clock loop
 FAKES_fleet/test_short := clock loop
 FAKES_fleet/test_handover := clock loop
 FAKES_fleet/test_holes := clock loop
+FAKES_fleet/test_gather := clock loop
 FAKES_fleet/test_desk_sessions := clock loop

@@ -61,6 +61,7 @@ struct rig {
 	struct stream_set *devices_set;
 	struct device devices[DEVICES];
 	bool roster_stands;
+	uint64_t gather_ms;
 };
 
 /* ---- The program's folder ----------------------------------------------------- */
@@ -208,6 +209,7 @@ side_init(struct rig *rig, unsigned index, unsigned groups)
 		.goaway_delay_ms = 777,
 		.group_bytes = (size_t)2 * JOURNAL_BODY_MAX,
 		.groups = groups,
+		.gather_ms = rig->gather_ms,
 		.keys_dir = keys,
 		.node = NODE,
 		.start_us = CLOCK_FAKE_WALL_US,
@@ -272,8 +274,9 @@ outside_on_turn(void *arg)
 	stream_set_turn(rig->devices_set);
 }
 
+/* `groups`: of each worker. */
 static inline struct rig *
-rig_make(unsigned groups, bool registrar)
+rig_make(unsigned groups, bool registrar, uint64_t gather_ms)
 {
 	struct rig *rig = xcalloc(1, sizeof(*rig));
 	struct loop_hooks hooks = {
@@ -283,6 +286,7 @@ rig_make(unsigned groups, bool registrar)
 				       .output_limit_bytes = 1 << 20};
 	struct err err;
 
+	rig->gather_ms = gather_ms;
 	clock_fake_reset();
 	book_open(&rig->book);
 	rig->has_registrar = registrar;
@@ -297,11 +301,16 @@ rig_make(unsigned groups, bool registrar)
 	return rig;
 }
 
-/* `groups`: of each worker. */
+static inline struct rig *
+rig_new_gathering(unsigned groups, uint64_t gather_ms)
+{
+	return rig_make(groups, false, gather_ms);
+}
+
 static inline struct rig *
 rig_new(unsigned groups)
 {
-	return rig_make(groups, false);
+	return rig_new_gathering(groups, 0);
 }
 
 /* ---- Turns ------------------------------------------------------------------------- */

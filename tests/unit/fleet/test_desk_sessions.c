@@ -141,7 +141,7 @@ static void
 a_record_goes_to_the_registrar_without_its_number(void **state)
 {
 	static const uint8_t zero[CARD_KEY_BYTES];
-	struct rig *rig = rig_make(4, true);
+	struct rig *rig = rig_make(4, true, 0);
 	struct registrar_record *record;
 	struct device *desk;
 	uint64_t session;
@@ -172,7 +172,7 @@ a_record_goes_to_the_registrar_without_its_number(void **state)
 static void
 what_the_rules_refuse_is_rejected_before_the_ack(void **state)
 {
-	struct rig *rig = rig_make(4, true);
+	struct rig *rig = rig_make(4, true, 0);
 	const Gatehouse__V1__Reject *reject;
 	struct device *desk;
 	uint64_t session;
@@ -195,7 +195,7 @@ what_the_rules_refuse_is_rejected_before_the_ack(void **state)
 static void
 what_makes_no_sense_goes_with_the_reason(void **state)
 {
-	struct rig *rig = rig_make(4, true);
+	struct rig *rig = rig_make(4, true, 0);
 	struct registrar_record *record;
 	struct device *desk;
 	uint64_t session;
@@ -219,7 +219,7 @@ what_makes_no_sense_goes_with_the_reason(void **state)
 static void
 a_record_again_is_acknowledged_and_not_passed_on(void **state)
 {
-	struct rig *rig = rig_make(4, true);
+	struct rig *rig = rig_make(4, true, 0);
 	struct device *desk;
 	uint64_t session;
 
@@ -245,7 +245,7 @@ a_record_again_is_acknowledged_and_not_passed_on(void **state)
 static void
 behind_a_hole_nothing_is_passed_on(void **state)
 {
-	struct rig *rig = rig_make(4, true);
+	struct rig *rig = rig_make(4, true, 0);
 	struct device *desk;
 	uint64_t session;
 
@@ -274,7 +274,7 @@ behind_a_hole_nothing_is_passed_on(void **state)
 static void
 a_full_window_waits_for_acks(void **state)
 {
-	struct rig *rig = rig_make(4, true);
+	struct rig *rig = rig_make(4, true, 0);
 	struct device *desk;
 	uint64_t session;
 	enum { WINDOW = 64 };
@@ -301,7 +301,7 @@ a_full_window_waits_for_acks(void **state)
 static void
 a_desk_is_let_go_of(void **state)
 {
-	struct rig *rig = rig_make(4, true);
+	struct rig *rig = rig_make(4, true, 0);
 	struct registrar_note *note;
 	struct device *desk;
 	uint64_t session;
@@ -343,7 +343,7 @@ a_desk_is_let_go_of(void **state)
 static void
 a_desk_has_no_alarms_gaps_and_doors(void **state)
 {
-	struct rig *rig = rig_make(4, true);
+	struct rig *rig = rig_make(4, true, 0);
 	struct device *desk;
 	uint64_t session;
 
@@ -388,7 +388,7 @@ registrar_send_list(struct rig *rig, uint64_t session)
 static void
 a_controller_is_sent_its_list_and_confirms(void **state)
 {
-	struct rig *rig = rig_make(4, true);
+	struct rig *rig = rig_make(4, true, 0);
 	Gatehouse__V1__FromController from = GATEHOUSE__V1__FROM_CONTROLLER__INIT;
 	Gatehouse__V1__Hello hello = GATEHOUSE__V1__HELLO__INIT;
 	Gatehouse__V1__ListConfirm confirm = GATEHOUSE__V1__LIST_CONFIRM__INIT;
