@@ -145,6 +145,20 @@ stream_close(struct stream *stream)
 
 /* ---- Writing ------------------------------------------------------------- */
 
+/* All of it was sent. */
+static void
+stream_pass_on_out(struct stream *stream)
+{
+	struct buf *spare = &stream->set->spare_out;
+
+	if (spare->capacity > 0 || stream->out.capacity > STREAM_SPARE_OUT_MAX) {
+		buf_release(&stream->out);
+		return;
+	}
+	*spare = stream->out;
+	buf_init(&stream->out, spare->limit);
+}
+
 bool
 stream_flush(struct stream *stream)
 {
@@ -158,17 +172,30 @@ stream_flush(struct stream *stream)
 		stream_broken(stream, error);
 		return false;
 	}
-	buf_release(&stream->out);
+	stream_pass_on_out(stream);
 	if (stream->hooks->on_drained != NULL)
 		stream->hooks->on_drained(stream->arg, stream);
 	return stream->state != STREAM_DEAD;
+}
+
+/* Most answers are short and gone within the turn: one buffer serves them all. */
+static bool
+stream_append_out(struct stream *stream, const void *bytes, size_t n)
+{
+	struct buf *spare = &stream->set->spare_out;
+
+	if (stream->out.capacity == 0 && spare->capacity > 0 && spare->limit == stream->out.limit) {
+		stream->out = *spare;
+		*spare = (struct buf){0};
+	}
+	return buf_append(&stream->out, bytes, n) == RC_OK;
 }
 
 enum rc
 stream_write(struct stream *stream, const void *bytes, size_t n)
 {
 	must(stream->magic == STREAM_MAGIC);
-	if (stream->state != STREAM_OPEN || buf_append(&stream->out, bytes, n) != RC_OK)
+	if (stream->state != STREAM_OPEN || !stream_append_out(stream, bytes, n))
 		return RC_AGAIN;
 	stream_mark_dirty(stream);
 	return RC_OK;

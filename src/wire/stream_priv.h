@@ -17,10 +17,11 @@
 #include <sys/queue.h>
 
 #include "base/buf.h"
+#include "tls_memory.h"
 #include "tls_priv.h"
 #include "wire/stream.h"
 
-enum { STREAM_MAGIC = 0x53747265, STREAM_ADDRESS_MAX = 56 };
+enum { STREAM_MAGIC = 0x53747265, STREAM_SPARE_OUT_MAX = 4096, STREAM_ADDRESS_MAX = 56 };
 
 enum stream_state { STREAM_HANDSHAKE, STREAM_OPEN, STREAM_DEAD };
 
@@ -53,6 +54,8 @@ struct stream_set {
 	struct loop *loop;
 	struct stream_limits limits;
 	uint8_t *scratch; /* limits.read_budget_bytes */
+	struct tls_spares spares;
+	struct buf spare_out; /* memory for the next `out`; holds no bytes */
 	uint64_t turn;
 	struct stream_list handshaking; /* oldest first */
 	struct stream_list open;

@@ -167,6 +167,8 @@ stream_set_free(struct stream_set **out)
 	       (stream = TAILQ_FIRST(&set->handshaking)) != NULL)
 		stream_close(stream);
 	stream_set_bury(set);
+	tls_memory_drop(&set->spares);
+	buf_fini(&set->spare_out);
 	free(set->scratch);
 	free(set);
 }
@@ -198,6 +200,8 @@ stream_set_flush(struct stream_set *set)
 void
 stream_set_turn(struct stream_set *set)
 {
+	/* also for the reading of the turn that comes */
+	tls_memory_use(&set->spares);
 	stream_set_read_left_over(set);
 	/* what was written while reading leaves in this turn, too; what the owner
 	 * writes because all was sent leaves in the next */

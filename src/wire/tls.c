@@ -31,44 +31,6 @@ tls_role_name(enum tls_role role)
 	return names[role];
 }
 
-/* ---- Memory ---------------------------------------------------------------
- *
- * OpenSSL 3.0 looks its algorithms up once for each kind of operation.  One that
- * could not be set up then, for want of memory, is missing for good: the process
- * lives on, and every handshake fails.  One that ends comes back whole.
- */
-
-static void *
-tls_malloc(size_t n, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	return n > 0 ? xrealloc(NULL, n) : NULL;
-}
-
-static void
-tls_free(void *ptr, const char *file, int line)
-{
-	(void)file;
-	(void)line;
-	free(ptr);
-}
-
-static void *
-tls_realloc(void *ptr, size_t n, const char *file, int line)
-{
-	if (n > 0)
-		return xrealloc(ptr, n);
-	tls_free(ptr, file, line);
-	return NULL;
-}
-
-void
-tls_fail_without_memory(void)
-{
-	must(CRYPTO_set_mem_functions(tls_malloc, tls_realloc, tls_free) == 1);
-}
-
 /* ---- Words ---------------------------------------------------------------- */
 
 void

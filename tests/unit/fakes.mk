@@ -20,4 +20,5 @@ FAKES_fleet/test_short := clock loop
 FAKES_fleet/test_handover := clock loop
 FAKES_fleet/test_holes := clock loop
 FAKES_fleet/test_gather := clock loop
+FAKES_fleet/test_steady := clock loop malloc_count
 FAKES_fleet/test_desk_sessions := clock loop
