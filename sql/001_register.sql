@@ -133,11 +133,14 @@ CREATE TABLE consoles (
 	console_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	station_id integer NOT NULL REFERENCES stations,
 	name code NOT NULL UNIQUE,
+	role text NOT NULL DEFAULT 'dispatcher' CHECK (role IN ('dispatcher', 'supervisor')),
 	enabled boolean NOT NULL DEFAULT true
 );
 COMMENT ON TABLE consoles IS 'Clients that show alarms to dispatchers';
 COMMENT ON COLUMN consoles.console_id IS 'Number of the console, for references';
 COMMENT ON COLUMN consoles.station_id IS 'The station that it belongs to';
+COMMENT ON COLUMN consoles.role IS
+	'dispatcher, or supervisor: may also close what stands, reset duress, and take out of service';
 COMMENT ON COLUMN consoles.name IS 'Its name, which is also that in its certificate';
 COMMENT ON COLUMN consoles.enabled IS 'Whether it may connect';
 

@@ -3,15 +3,14 @@
  * The follower: reads the journal as it becomes durable, and hands each entry to
  * those whose state is a consequence of it: the controllers' positions and the
  * alarm desk.  It is the desk's thread: what changed goes to the consoles at once,
- * and into the journal for the store.  What only following shows (findings) goes into
- * the journal as records of the server's own.
+ * and into the journal for the store.
  *
  * At start it replays from the checkpoint, before any thread exists.
  */
 #ifndef GATEHOUSE_DAEMON_FOLLOWER_H
 #define GATEHOUSE_DAEMON_FOLLOWER_H
 
-#include "daemon/findings.h"
+#include "desk/actions.h"
 #include "desk/hub.h"
 #include "fleet/positions.h"
 #include "journal/journal.h"
@@ -19,10 +18,10 @@
 struct follower_conf {
 	const char *state_dir;
 	struct desk_conf desk;
+	struct actions_conf actions;
 	size_t credit_bytes; /* of a console */
 	uint64_t checkpoint_ms;
 	uint32_t node;
-	struct findings_conf findings;
 };
 
 enum {
@@ -58,5 +57,6 @@ void follower_free(struct follower **follower);
 /* Any thread. */
 const struct follower_counters *follower_counters(const struct follower *follower);
 const struct hub_counters *follower_hub(const struct follower *follower);
+const struct actions_counters *follower_actions(const struct follower *follower);
 
 #endif

@@ -35,6 +35,7 @@ struct gatehoused {
 	struct tls_sessions *tls_sessions; /* NULL: without resumption */
 	unsigned certificate_warned;       /* how many of its last days were said */
 	struct journal *journal;
+	struct desk_rules *rules;
 	struct follower *follower;
 	struct store *store;
 	struct reg *reg;

@@ -21,6 +21,16 @@ struct listener_settings {
 	bool desks; /* registration desks */
 };
 
+/* How one kind of alarm is handled, where that is not the default. */
+struct alarm_settings {
+	char *kind;          /* a name of the vocabulary that raises alarms */
+	int64_t severity;    /* enum severity; 0: the default */
+	int64_t latch;       /* enum alarm_latch */
+	int64_t escalate_s;  /* -1: the default; 0: never */
+	int64_t ack_limit_s; /* likewise */
+};
+enum alarm_latch { ALARM_LATCH_DEFAULT, ALARM_LATCH_YES, ALARM_LATCH_NO };
+
 struct settings {
 	/* node */
 	int64_t node_id;         /* node.id: 1 .. 32767, 1 */
@@ -80,6 +90,13 @@ struct settings {
 	int64_t keepalive_s;      /* 15 */
 	int64_t open_alarms_max;  /* 200000 */
 	int64_t checkpoint_s;     /* 30 */
+	int64_t merge_ms;         /* records of one alarm so close together are one, 100 */
+	int64_t shelve_max_s;     /* nothing is shelved for longer, 28800 */
+	int64_t service_max_s;    /* ... or out of service, 2592000 */
+	int64_t actions_waiting;  /* actions without an answer, of all consoles, 4096 */
+
+	struct alarm_settings *alarms; /* one for a kind at most */
+	size_t n_alarms;
 
 	/* control */
 	char *control_socket; /* unix socket of gatehousectl */

@@ -8,6 +8,7 @@
 #ifndef GATEHOUSE_DESK_CONSOLES_H
 #define GATEHOUSE_DESK_CONSOLES_H
 
+#include "desk/actions.h"
 #include "desk/hub.h"
 #include "wire/stream.h"
 
@@ -47,6 +48,8 @@ void consoles_set_register(struct consoles *consoles, struct reg *reg);
  * one in a welcome is the highest that this worker has delivered to anybody.
  */
 void consoles_deliver(struct consoles *consoles, struct hub_delivery *delivery);
+/* ACTIONS_MAIL_ANSWER: takes it. */
+void consoles_answer(struct consoles *consoles, struct action_answer *answer);
 /* Goaway to all, and close. */
 void consoles_close_all(struct consoles *consoles, enum goaway reason, const char *detail);
 const struct consoles_counters *consoles_counters(const struct consoles *consoles);

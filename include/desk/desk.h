@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The alarm desk: which alarms stand.  Records in, changes out; no thread, no
- * socket, no clock of its own, so that replaying the journal gives the same
- * alarms again.
+ * The alarm desk: which alarms there are, and how each stands.  Records and actions in,
+ * changes out; no thread, no socket, no clock of its own, so that replaying the journal
+ * gives the same alarms again.
  *
- * An alarm is known by (kind, controller, door).  A record of a raising kind
- * raises it, or counts one more where it stands already; the restoring kind
- * ends its condition: it is then over, and stays until somebody takes it.
+ * An alarm is known by (kind, controller, door).  A record of a raising kind raises it,
+ * or counts one more where it is there already; the restoring kind ends its condition.
+ * What people do, and what the server does when a time is over, comes as an action, in
+ * the order of the journal like everything else: the first wins.  What makes what of
+ * which state is in desk/life.h.
  * alarm_id = node << 48 | position behind the entry that raised it.
  *
  * Each entry of the journal makes at most one change, so that the position of
@@ -19,12 +21,25 @@
 #define GATEHOUSE_DESK_DESK_H
 
 #include "base/buf.h"
+#include "desk/rules.h"
 #include "wire/entry.h"
 
 struct desk_conf {
 	uint32_t node;
 	size_t history;         /* changes kept */
 	size_t open_alarms_max; /* alarms tracked; over it the oldest that is over is closed */
+	/* Records of one alarm less than so far apart, by the device's clock, are one. */
+	int64_t merge_us;
+	const struct desk_rules *rules; /* borrowed; NULL: the defaults */
+};
+
+/* What became of an action, or would. */
+struct desk_verdict {
+	enum action_refusal refusal; /* REFUSAL_NONE: the alarm takes it */
+	const char *detail;          /* in words; lives for ever */
+	/* Refused: who acted last on it, and when; empty and 0: nobody did. */
+	char by[ALARM_BY_MAX + 1];
+	int64_t at_us;
 };
 
 struct desk;
@@ -42,6 +57,26 @@ void desk_free(struct desk **desk);
 const struct alarm_change *desk_apply(struct desk *desk, const struct record *record, bool ahead,
 				      uint64_t position, int64_t durable_us);
 
+/*
+ * One action, in its turn; `position` as above.  Returns the change, or NULL when it was
+ * refused; `verdict` says why.
+ */
+const struct alarm_change *desk_act(struct desk *desk, const struct action *action,
+				    uint64_t position, struct desk_verdict *verdict);
+/* What desk_act() would say now. */
+void desk_judge(const struct desk *desk, const struct action *action, struct desk_verdict *verdict);
+/* Not a change: following changes tell it, too. */
+void desk_see(struct desk *desk, const struct alarm_seen *seen);
+/* True the first time for an alarm: that it was offered, or shown, is on its way into the
+ * journal. */
+bool desk_note_offered(struct desk *desk, uint64_t alarm_id);
+bool desk_note_shown(struct desk *desk, uint64_t alarm_id);
+/*
+ * An action of the server for which it is time at `now_us`; false when there is none.
+ * Each is told once, until its alarm changes.  Its texts are none.
+ */
+bool desk_due(struct desk *desk, int64_t now_us, struct action *action);
+
 /* Changes in the ring are numbered on and on: [desk_oldest, desk_next). */
 uint64_t desk_oldest(const struct desk *desk);
 uint64_t desk_next(const struct desk *desk);
@@ -52,7 +87,7 @@ bool desk_find(const struct desk *desk, uint64_t position, uint64_t *number);
 /* Of the newest change; 0 when there was none. */
 uint64_t desk_position(const struct desk *desk);
 
-/* Alarms that stand or were not taken yet: ids into new memory (the caller
+/* Alarms that are not done: ids into new memory (the caller
  * frees), in order of raising. */
 uint64_t *desk_open_ids(const struct desk *desk, size_t *n);
 /* As it stands; NULL when it is done. */

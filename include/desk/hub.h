@@ -7,7 +7,9 @@
  * the ring it is told so by a resync.  Nothing is left out in silence.
  *
  * A subscriber sees the alarms of the areas that its station is responsible for
- * (with all below them), narrowed by its filter.
+ * (with all below them), and those that were handed over to it, narrowed by its filter.
+ * The station that is responsible first is called to answer; by escalation those further
+ * up, too.
  *
  * Owner: the thread of the desk.  Subscribers live on other threads, and are
  * known by their mailbox and an id.
@@ -47,6 +49,7 @@ struct hub_subscribe {
 	size_t n_areas;
 	uint16_t *kinds; /* allocated; the hub takes it; NULL: all */
 	size_t n_kinds;
+	bool called_only; /* only alarms to which its station is called */
 };
 
 struct hub_note {
@@ -81,6 +84,9 @@ struct hub;
 /* `desk` is borrowed.  `credit_bytes`: sent and not yet with the kernel, per subscriber. */
 struct hub *hub_new(const struct desk *desk, size_t credit_bytes);
 void hub_free(struct hub **hub);
+/* Told of each change that is written to consoles, once or more. */
+typedef void hub_offer_cb(void *arg, const struct alarm_change *change);
+void hub_on_offer(struct hub *hub, hub_offer_cb *offer, void *arg);
 
 /* Takes the reference.  A subscriber that now sees other standing alarms than
  * before gets a resync. */

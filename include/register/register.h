@@ -64,6 +64,7 @@ struct controller {
 struct console {
 	uint32_t id, station_id;
 	bool enabled;
+	bool supervisor; /* may close what stands, and so on; otherwise a dispatcher */
 	const char *name;
 	const struct station *station;
 };
@@ -118,7 +119,7 @@ void reg_add_controller(struct reg_builder *b, uint32_t id, uint32_t site_id, co
 void reg_add_door(struct reg_builder *b, uint32_t id, uint32_t site_id, uint32_t controller_id,
 		  uint32_t number, const char *code, const char *name, const char *address);
 void reg_add_console(struct reg_builder *b, uint32_t id, uint32_t station_id, const char *name,
-		     bool enabled);
+		     bool supervisor, bool enabled);
 void reg_add_desk(struct reg_builder *b, uint32_t id, const char *name, enum desk_role role,
 		  bool enabled);
 void reg_add_unit(struct reg_builder *b, uint32_t id, uint32_t site_id, const char *code,
@@ -164,6 +165,7 @@ const struct door_group *reg_group_by_code(const struct reg *reg, uint32_t site_
 					   const char *code);
 const struct area *reg_area_by_code(const struct reg *reg, const char *code);
 const struct station *reg_station(const struct reg *reg, uint32_t id);
+const struct station *reg_station_by_code(const struct reg *reg, const char *code);
 /* By number on the controller; NULL when it has none of that number. */
 const struct door *controller_door(const struct controller *controller, uint32_t number);
 

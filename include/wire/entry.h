@@ -107,7 +107,7 @@ struct alarm_change {
 	uint32_t handed_station_id;    /* 0: not handed over */
 	uint64_t group_id;             /* alarm_id of the group that it belongs to; 0: none */
 	int64_t until_us;              /* shelved or out of service until then */
-	int64_t called_us;             /* whoever is called now, is called since then */
+	int64_t waiting_us;            /* since then somebody is waited for, or for what follows */
 	int64_t acknowledged_us;       /* 0: nobody answers for it now */
 	int64_t first_acknowledged_us; /* 0: nobody has taken it yet */
 	int64_t offered_us;            /* first written to a console; 0: to none yet */

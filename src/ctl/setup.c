@@ -68,6 +68,8 @@ static const struct setup_column desk_columns[] = {
 static const struct setup_column console_columns[] = {
 	{"name", SETUP_CLIENT, true, "name, as in its certificate"},
 	{"station", SETUP_CODE, true, "code of the station that it belongs to"},
+	{"role", SETUP_CODE, false,
+	 "dispatcher, or supervisor, who may do more; dispatcher at first"},
 };
 
 #define SCHEMA(plural, singular, columns)                                                          \

@@ -56,7 +56,7 @@ put_row(struct admin *admin, const struct setup_row *row, struct err *err)
 	case SETUP_DESKS:
 		return admin_put_desk(admin, v[0], v[1], v[2], v[3], err);
 	case SETUP_CONSOLES:
-		return admin_put_console(admin, v[0], v[1], err);
+		return admin_put_console(admin, v[0], v[1], v[2], err);
 	case SETUP_KINDS:
 		break;
 	}

@@ -18,14 +18,12 @@
 #include "base/loop.h"
 #include "daemon/checkpointer.h"
 #include "daemon/worker.h"
-#include "wire/kind.h"
 
 enum {
 	FOLLOWER_GROUPS = 4,
 	FOLLOWER_GROUP_BYTES = 256 * 1024,
 	FOLLOWER_ENTRIES_PER_TURN = 4096, /* then messages and consoles get their turn */
 	FOLLOWER_TICK_MS = 500,
-	CHECKPOINT_LIMIT = 512 * 1024 * 1024,
 };
 
 /* Owner: its own thread, but for the counters. */
@@ -35,9 +33,9 @@ struct follower {
 	struct journal *journal;
 	struct journal_reader *reader;
 	struct positions *positions;
-	struct findings *findings;
 	struct desk *desk;
 	struct hub *hub;
+	struct actions *actions;
 	struct loop *loop;
 	struct group *free_groups[FOLLOWER_GROUPS], *group;
 	unsigned n_free;
@@ -53,17 +51,6 @@ struct follower {
 /* ---- Applying ------------------------------------------------------------ */
 
 static void
-follower_apply_place(struct follower *follower, const struct record *record)
-{
-	const struct observed about = {record->controller_id, record->site_id};
-	struct position_change change = positions_apply_record(follower->positions, record);
-
-	findings_take_change(follower->findings, &about, &change);
-	if (record->epoch < 0)
-		findings_note_said(follower->findings, record);
-}
-
-static void
 follower_apply_record(struct follower *follower, const struct journal_entry *entry, bool ahead)
 {
 	struct record record;
@@ -75,7 +62,7 @@ follower_apply_record(struct follower *follower, const struct journal_entry *ent
 		return;
 	}
 	if (!ahead)
-		follower_apply_place(follower, &record);
+		positions_apply_record(follower->positions, &record);
 	if ((entry->flags & ENTRY_FLAG_DESK) != 0 &&
 	    desk_apply(follower->desk, &record, ahead, entry->next,
 		       journal_durable_us(follower->journal)) != NULL)
@@ -85,18 +72,28 @@ follower_apply_record(struct follower *follower, const struct journal_entry *ent
 static void
 follower_apply_quarantine(struct follower *follower, const struct journal_entry *entry)
 {
-	struct position_change change;
 	struct quarantine q;
 	struct err err;
 
-	if (quarantine_decode(entry->body, entry->len, &q, &err) != RC_OK) {
+	if (quarantine_decode(entry->body, entry->len, &q, &err) == RC_OK)
+		positions_apply_quarantine(follower->positions, &q);
+	else
 		log_error("follower", "entry at %lu is not a rejected record: %s",
 			  (unsigned long)entry->position, err.msg);
-		return;
-	}
-	change = positions_apply_quarantine(follower->positions, &q);
-	findings_take_change(follower->findings, &(struct observed){q.controller_id, q.site_id},
-			     &change);
+}
+
+static void
+follower_apply_action(struct follower *follower, const struct journal_entry *entry)
+{
+	bool changed;
+	struct err err;
+
+	if (actions_apply(follower->actions, entry->type, entry->body, entry->len, entry->next,
+			  &changed, &err) != RC_OK)
+		log_error("follower", "entry at %lu is not an action: %s",
+			  (unsigned long)entry->position, err.msg);
+	else if (changed)
+		counter_add(&follower->counters.changes, 1);
 }
 
 static void
@@ -111,6 +108,10 @@ follower_apply(struct follower *follower, const struct journal_entry *entry)
 		break;
 	case ENTRY_QUARANTINE:
 		follower_apply_quarantine(follower, entry);
+		break;
+	case ENTRY_ACTION:
+	case ENTRY_SEEN:
+		follower_apply_action(follower, entry);
 		break;
 	default:
 		break; /* our own changes, and what later versions write */
@@ -132,6 +133,15 @@ follower_read(struct follower *follower, uint64_t budget, struct err *err)
 	return rc;
 }
 
+/* The hub writes it to a console. */
+static void
+follower_offered(void *arg, const struct alarm_change *change)
+{
+	struct follower *follower = arg;
+
+	actions_offered(follower->actions, change, clock_wall_us());
+}
+
 /* ---- Changes into the journal -------------------------------------------- */
 
 static void
@@ -144,8 +154,10 @@ follower_post(struct follower *follower)
 }
 
 static uint8_t *
-follower_room(struct follower *follower, uint8_t type, uint8_t flags, size_t len)
+follower_room(void *arg, uint8_t type, size_t len)
 {
+	struct follower *follower = arg;
+
 	for (;;) {
 		uint8_t *body;
 
@@ -155,51 +167,30 @@ follower_room(struct follower *follower, uint8_t type, uint8_t flags, size_t len
 			follower->group = follower->free_groups[--follower->n_free];
 			group_clear(follower->group);
 		}
-		body = group_add(follower->group, type, flags, len);
+		body = group_add(follower->group, type, 0, len);
 		if (body != NULL)
 			return body;
 		follower_post(follower);
 	}
 }
 
+/* Journals the changes that are not there yet, and the actions that wait.  False: no group is free;
+ * then the follower reads on only when one came back. */
 static bool
-follower_journal_findings(struct follower *follower)
-{
-	struct record record;
-	uint8_t flags;
-
-	findings_take_damage(follower->findings, follower->journal, follower->positions);
-	while (findings_first(follower->findings, &record, &flags)) {
-		uint8_t *body =
-			follower_room(follower, ENTRY_RECORD, flags, record_encoded_len(&record));
-
-		if (body == NULL)
-			return false;
-		(void)record_encode(&record, body);
-		log_warning("follower", "%s ctl_id=%u %s", kind_get(record.kind)->name,
-			    record.controller_id, record.detail);
-		findings_done(follower->findings);
-	}
-	return true;
-}
-
-/* Journals what is not there yet.  False: no group is free; then the follower reads
- * on only when one came back. */
-static bool
-follower_journal_news(struct follower *follower)
+follower_journal_changes(struct follower *follower)
 {
 	must(follower->journaled >= desk_oldest(follower->desk));
 	for (; follower->journaled < desk_next(follower->desk); follower->journaled++) {
 		const struct alarm_change *change =
 			desk_change(follower->desk, follower->journaled);
 		uint8_t *body =
-			follower_room(follower, ENTRY_ALARM, 0, alarm_change_encoded_len(change));
+			follower_room(follower, ENTRY_ALARM, alarm_change_encoded_len(change));
 
 		if (body == NULL)
 			return false;
 		(void)alarm_change_encode(change, body);
 	}
-	if (!follower_journal_findings(follower))
+	if (!actions_journal(follower->actions, follower_room, follower))
 		return false;
 	follower_post(follower);
 	return true;
@@ -207,17 +198,14 @@ follower_journal_news(struct follower *follower)
 
 /* ---- Checkpoint ---------------------------------------------------------- */
 
-/* Valid as soon as the changes and findings so far are in the journal: they are not
- * made again behind this position. */
+/* Valid as soon as the changes so far are in the journal: they are not made again
+ * behind this position. */
 static bool
 follower_save(struct follower *follower)
 {
 	struct checkpointer *saver = &follower->saver;
-	struct record record;
-	uint8_t flags;
 
 	if (checkpointer_is_busy(saver) || follower->journaled != desk_next(follower->desk) ||
-	    findings_first(follower->findings, &record, &flags) ||
 	    follower->n_free != FOLLOWER_GROUPS)
 		return false;
 	saver->position = journal_reader_position(follower->reader);
@@ -231,7 +219,7 @@ follower_save(struct follower *follower)
 		return true;
 	}
 	follower->saved_position = saver->position;
-	checkpointer_begin(saver);
+	checkpointer_write(saver);
 	return true;
 }
 
@@ -259,11 +247,16 @@ follower_mail_cb(void *arg, struct mail *mail)
 	case FOLLOWER_MAIL_REGISTER:
 		reg = CONTAINER_OF(mail, struct worker_register, mail);
 		hub_set_register(follower->hub, reg->reg);
+		actions_set_register(follower->actions, reg->reg);
 		free(reg);
 		break;
 	case FOLLOWER_MAIL_STOP:
 		follower->stopping = true;
 		free(mail);
+		break;
+	case ACTIONS_MAIL_ASK:
+	case ACTIONS_MAIL_SHOWN:
+		actions_mail(follower->actions, mail);
 		break;
 	default:
 		hub_mail(follower->hub, mail);
@@ -295,14 +288,14 @@ follower_turn_cb(void *arg)
 	struct err err;
 	enum rc rc = RC_AGAIN;
 
-	if (follower_journal_news(follower)) {
+	if (follower_journal_changes(follower)) {
 		rc = follower_read(follower, follower_budget(follower), &err);
 		if (rc != RC_OK && rc != RC_AGAIN)
 			fatal("the journal can't be read back: %s", err.msg);
 	}
 	if (hub_pump(follower->hub)) /* somebody is catching up */
 		loop_again(follower->loop);
-	(void)follower_journal_news(follower);
+	(void)follower_journal_changes(follower);
 	follower_save_when_due(follower);
 	if (rc == RC_OK)
 		loop_again(follower->loop);
@@ -316,6 +309,8 @@ follower_tick(void *arg)
 	struct follower *follower = arg;
 
 	counter_add(&follower->counters.ticks, 1);
+	if (!follower->stopping)
+		actions_due(follower->actions, clock_wall_us());
 }
 
 static void *
@@ -329,22 +324,23 @@ follower_run(void *arg)
 
 /* ---- Beginning: checkpoint, replay --------------------------------------- */
 
-static void
-follower_new_tables(struct follower *follower)
-{
-	positions_free(&follower->positions);
-	desk_free(&follower->desk);
-	follower->positions = positions_new();
-	follower->desk = desk_new(&follower->conf.desk);
-}
-
 /* Alarms of a part of the journal that is lost: their positions are given away
  * again.  The controllers' positions stay, they were acknowledged. */
 static void
 follower_forget_alarms(struct follower *follower)
 {
+	actions_free(&follower->actions);
 	desk_free(&follower->desk);
 	follower->desk = desk_new(&follower->conf.desk);
+	follower->actions = actions_new(&follower->conf.actions, follower->desk);
+}
+
+static void
+follower_new_tables(struct follower *follower)
+{
+	positions_free(&follower->positions);
+	follower->positions = positions_new();
+	follower_forget_alarms(follower);
 }
 
 /* Returns from where the journal is to be read. */
@@ -474,8 +470,7 @@ follower_new(struct follower **out, const struct follower_conf *conf, struct jou
 	follower->journal = journal;
 	journal_id(journal, follower->key.journal_id);
 	follower->key.node = conf->node;
-	follower->findings = findings_new(&conf->findings);
-	rc = mailbox_init(&follower->saver.box, err);
+	rc = checkpointer_init(&follower->saver, err);
 	if (rc == RC_OK)
 		rc = follower_new_loop(follower, err);
 	if (rc != RC_OK)
@@ -486,9 +481,9 @@ follower_new(struct follower **out, const struct follower_conf *conf, struct jou
 	follower->saver.dir = conf->state_dir;
 	follower->saver.journal = journal;
 	follower->saver.done = loop_mailbox(follower->loop);
-	buf_init(&follower->saver.bytes, CHECKPOINT_LIMIT);
 	follower->saver.hold = journal_hold(journal, "desk", follower->saved_position);
 	follower->hub = hub_new(follower->desk, conf->credit_bytes);
+	hub_on_offer(follower->hub, follower_offered, follower);
 	return follower_replay(follower, replayed, err);
 }
 
@@ -507,10 +502,8 @@ follower_mailbox(struct follower *follower)
 enum rc
 follower_start(struct follower *follower, struct err *err)
 {
-	enum rc rc = checkpointer_start(&follower->saver, err);
-
-	if (rc != RC_OK)
-		return rc;
+	if (checkpointer_start(&follower->saver, err) != RC_OK)
+		return RC_FAIL;
 	if (pthread_create(&follower->thread, NULL, follower_run, follower) != 0)
 		return err_fail(err, "could not start the desk's thread");
 	follower->started = true;
@@ -562,12 +555,10 @@ follower_free(struct follower **out)
 	group_free(&follower->group);
 	journal_reader_free(&follower->reader);
 	hub_free(&follower->hub);
+	actions_free(&follower->actions);
 	desk_free(&follower->desk);
 	positions_free(&follower->positions);
-	findings_free(&follower->findings);
-	buf_fini(&follower->saver.bytes);
-	if (follower->saver.box.fd > 0)
-		mailbox_fini(&follower->saver.box);
+	checkpointer_fini(&follower->saver);
 	loop_free(&follower->loop);
 	free(follower);
 }
@@ -582,4 +573,10 @@ const struct hub_counters *
 follower_hub(const struct follower *follower)
 {
 	return hub_counters(follower->hub);
+}
+
+const struct actions_counters *
+follower_actions(const struct follower *follower)
+{
+	return actions_counters(follower->actions);
 }

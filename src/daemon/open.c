@@ -86,22 +86,48 @@ gatehoused_check_state(const struct settings *settings, struct err *err)
 	return RC_OK;
 }
 
+/* The defaults, and what the configuration says otherwise: it was checked. */
+static struct desk_rules *
+gatehoused_new_rules(const struct settings *settings)
+{
+	struct desk_rules *rules = desk_rules_new();
+
+	for (size_t i = 0; i < settings->n_alarms; i++) {
+		const struct alarm_settings *alarm = &settings->alarms[i];
+		const struct kind *kind = kind_by_name(alarm->kind);
+		struct desk_rule rule = *desk_rule_of(rules, kind->code);
+
+		if (alarm->severity != SEVERITY_NONE)
+			rule = desk_rule_of_severity(kind, (enum severity)alarm->severity);
+		if (alarm->latch != ALARM_LATCH_DEFAULT)
+			rule.latches = alarm->latch == ALARM_LATCH_YES;
+		if (alarm->escalate_s >= 0)
+			rule.escalate_s = (uint32_t)alarm->escalate_s;
+		if (alarm->ack_limit_s >= 0)
+			rule.ack_limit_s = (uint32_t)alarm->ack_limit_s;
+		desk_rule_set(rules, kind->code, &rule);
+	}
+	return rules;
+}
+
 static enum rc
 gatehoused_open_follower(struct gatehoused *daemon, struct err *err)
 {
 	const struct settings *settings = &daemon->settings;
+	struct desk_rules *rules = daemon->rules = gatehoused_new_rules(settings);
 	struct follower_conf conf = {
 		.state_dir = settings->state_dir,
 		.desk = {.node = (uint32_t)settings->node_id,
 			 .history = (size_t)settings->history,
-			 .open_alarms_max = (size_t)settings->open_alarms_max},
+			 .open_alarms_max = (size_t)settings->open_alarms_max,
+			 .merge_us = settings->merge_ms * 1000,
+			 .rules = rules},
+		.actions = {.shelve_max_us = settings->shelve_max_s * 1000000,
+			    .service_max_us = settings->service_max_s * 1000000,
+			    .waiting_max = (size_t)settings->actions_waiting},
 		.credit_bytes = (size_t)settings->console_queue_kb * 1024,
 		.checkpoint_ms = (uint64_t)settings->checkpoint_s * 1000,
 		.node = (uint32_t)settings->node_id,
-		.findings = {.start_us = daemon->start_us,
-			     .node = (uint32_t)settings->node_id,
-			     .observer_index = daemon->n_workers + 1,
-			     .observers = daemon->n_workers + 2},
 	};
 	uint64_t replayed = 0, begin_ms = clock_mono_ms();
 	enum rc rc = follower_new(&daemon->follower, &conf, daemon->journal, &replayed, err);
@@ -158,7 +184,7 @@ gatehoused_open_roster(struct gatehoused *daemon, struct err *err)
 		.node = (uint32_t)daemon->settings.node_id,
 		.start_us = daemon->start_us,
 		.observer_index = daemon->n_workers,
-		.observers = daemon->n_workers + 2,
+		.observers = daemon->n_workers + 1,
 	};
 
 	return roster_new(&daemon->roster, daemon->loop, &conf,
@@ -338,6 +364,7 @@ gatehoused_free(struct gatehoused *daemon)
 	roster_free(&daemon->roster);
 	store_free(&daemon->store);
 	follower_free(&daemon->follower);
+	desk_rules_free(&daemon->rules);
 	journal_close(&daemon->journal);
 	reg_unref(&daemon->reg);
 	loop_free(&daemon->loop);

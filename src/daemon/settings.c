@@ -18,6 +18,7 @@
 
 #include "base/conf.h"
 #include "base/log.h"
+#include "wire/kind.h"
 
 #define INT(name, field, fallback, min, max, unit, help)                                           \
 	{                                                                                          \
@@ -46,6 +47,8 @@ enum {
 	/* sun_path of a unix socket, with its end */
 	SETTINGS_SOCKET_MAX = 107,
 	SETTINGS_LISTENERS_MAX = 16,
+	/* more rules than kinds are doubled ones */
+	SETTINGS_ALARMS_MAX = 256,
 };
 
 static const char *const level_names[] = {
@@ -205,6 +208,17 @@ static const struct conf_key settings_keys[] = {
 	    "How often the alarms that stand are written to disk. After a crash the journal is "
 	    "read again from there, so longer means a slower start."),
 
+	INT("desk.merge_ms", merge_ms, "100", 0, 10000, "ms",
+	    "Contacts bounce: records of one alarm that are less than so far apart, by the "
+	    "controller's clock, are one and are counted once."),
+	INT("desk.shelve_max_s", shelve_max_s, "28800", 60, 604800, "s",
+	    "An alarm is shelved for so long at most; then it is back."),
+	INT("desk.service_max_s", service_max_s, "2592000", 60, 31536000, "s",
+	    "An alarm is out of service for so long at most."),
+	INT("desk.actions_waiting", actions_waiting, "4096", 32, 1048576, "actions",
+	    "What dispatchers did and the disk does not have yet, all consoles together, at most. "
+	    "One more is refused, and can be tried again."),
+
 	PATH("control.socket", control_socket, "/run/gatehouse/control.sock", SETTINGS_SOCKET_MAX,
 	     "Unix socket on which gatehousectl asks the daemon. Who may write to it may ask: "
 	     "its folder decides."),
@@ -234,6 +248,43 @@ static const struct conf_key listener_keys[] = {
 	LISTENER("desks", CONF_BOOL, desks, "false", 0, 0, "Registration desks are served here."),
 };
 
+static const char *const severity_names[] = {
+	[SEVERITY_NONE] = "default", [SEVERITY_LOW] = "low",           [SEVERITY_MEDIUM] = "medium",
+	[SEVERITY_HIGH] = "high",    [SEVERITY_CRITICAL] = "critical", NULL,
+};
+
+static const char *const latch_names[] = {
+	[ALARM_LATCH_DEFAULT] = "default",
+	[ALARM_LATCH_YES] = "yes",
+	[ALARM_LATCH_NO] = "no",
+	NULL,
+};
+
+#define ALARM(name, type, field, fallback, min, max, unit, choices, help)                          \
+	{                                                                                          \
+		name, type, offsetof(struct alarm_settings, field), fallback, min, max, unit,      \
+			choices, help                                                              \
+	}
+
+static const struct conf_key alarm_keys[] = {
+	ALARM("kind", CONF_STRING, kind, NULL, 1, 64, "", NULL,
+	      "A kind of the vocabulary that raises alarms, such as door.held_open."),
+	ALARM("severity", CONF_CHOICE, severity, "default", 0, 0, "", severity_names,
+	      "critical sends somebody now, high sends somebody, medium asks back, low is looked "
+	      "at "
+	      "in the morning."),
+	ALARM("latch", CONF_CHOICE, latch, "default", 0, 0, "", latch_names,
+	      "yes: when its condition is over, a person has to reset it. By default forced doors, "
+	      "tamper and duress."),
+	ALARM("escalate_s", CONF_INT, escalate_s, "-1", -1, 604800, "s", NULL,
+	      "Nobody took it for so long: the next station up is called, then the one at the "
+	      "root. "
+	      "0: never. -1: by severity, 45 critical, 120 high, 600 medium, 0 low."),
+	ALARM("ack_limit_s", CONF_INT, ack_limit_s, "-1", -1, 604800, "s", NULL,
+	      "Nothing followed an acknowledgement for so long: it has expired. 0: never. -1: by "
+	      "severity, 1800 critical, 3600 high, 7200 medium, 0 low."),
+};
+
 static const struct conf_list settings_lists[] = {
 	{
 		.name = "listeners",
@@ -254,6 +305,21 @@ static const struct conf_list settings_lists[] = {
 		.help = "Where the daemon listens, and for whom: controllers, consoles and "
 			"registration desks can live on different networks. Controllers and "
 			"consoles need one listener at least.",
+	},
+	{
+		.name = "alarms",
+		.keys = alarm_keys,
+		.n_keys = ARRAY_LEN(alarm_keys),
+		.item_size = sizeof(struct alarm_settings),
+		.items_offset = offsetof(struct settings, alarms),
+		.count_offset = offsetof(struct settings, n_alarms),
+		.min = 0,
+		.max = SETTINGS_ALARMS_MAX,
+		.example = "  - kind: door.held_open\n"
+			   "    escalate_s: 600\n",
+		.help = "How kinds of alarms are handled, where the default does not fit. A kind "
+			"that "
+			"is not named here has its defaults.",
 	},
 };
 
@@ -344,6 +410,39 @@ check_listeners(const char *path, const struct settings *s, struct err *err)
 	return RC_OK;
 }
 
+static enum rc
+check_alarm(const char *path, const struct settings *s, size_t i, struct err *err)
+{
+	const char *name = s->alarms[i].kind;
+	const struct kind *kind = kind_by_name(name);
+
+	if (kind == NULL || (kind->flags & KIND_FLAG_RAISES) == 0)
+		return err_invalid(
+			err,
+			"%.160s: \"alarms[%zu].kind\" is \"%.64s\", expected a kind that "
+			"raises alarms, such as door.forced",
+			path, i + 1, name);
+	for (size_t before = 0; before < i; before++) {
+		if (strcmp(s->alarms[before].kind, name) == 0)
+			return err_invalid(
+				err,
+				"%.160s: \"alarms[%zu]\" is about %s, as \"alarms[%zu]\" "
+				"is, expected one of them",
+				path, i + 1, name, before + 1);
+	}
+	return RC_OK;
+}
+
+static enum rc
+check_alarms(const char *path, const struct settings *s, struct err *err)
+{
+	for (size_t i = 0; i < s->n_alarms; i++) {
+		if (check_alarm(path, s, i, err) != RC_OK)
+			return RC_INVALID;
+	}
+	return RC_OK;
+}
+
 enum rc
 settings_load(const char *path, struct settings *settings, struct err *err)
 {
@@ -356,6 +455,8 @@ settings_load(const char *path, struct settings *settings, struct err *err)
 	rc = check_fleet(path, settings, err);
 	if (rc == RC_OK)
 		rc = check_listeners(path, settings, err);
+	if (rc == RC_OK)
+		rc = check_alarms(path, settings, err);
 	if (rc != RC_OK)
 		settings_free(settings);
 	return rc;

@@ -245,6 +245,9 @@ worker_mail_cb(void *arg, struct mail *mail)
 	case HUB_MAIL_DELIVERY:
 		consoles_deliver(worker->consoles, CONTAINER_OF(mail, struct hub_delivery, mail));
 		break;
+	case ACTIONS_MAIL_ANSWER:
+		consoles_answer(worker->consoles, CONTAINER_OF(mail, struct action_answer, mail));
+		break;
 	default:
 		sessions_mail(worker->sessions, mail);
 	}
@@ -316,7 +319,7 @@ worker_new_sessions(struct worker *worker, struct err *err)
 		.node = (uint32_t)settings->node_id,
 		.start_us = worker->setup.start_us,
 		.worker = worker->setup.index,
-		.observers = worker->setup.count + 2, /* and roster and follower */
+		.observers = worker->setup.count + 1, /* and the roster */
 		.registrar = worker->setup.registrar,
 	};
 

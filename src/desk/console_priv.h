@@ -22,6 +22,8 @@ enum {
 	CONSOLE_SUBSCRIBE_PACE_MS = 1000,
 	/* Silent for so many times keepalive_ms: gone. */
 	CONSOLE_SILENCES_MAX = 3,
+	/* Actions of one console that wait for their answers, as the contract says. */
+	CONSOLE_ACTIONS_MAX = 32,
 	/* For one decoded message: a subscription's 64 areas of 64 bytes and 64 kinds,
 	 * with the tables around them, are less than 8 KiB. */
 	CONSOLE_ARENA_BYTES = 32 * 1024,
@@ -43,6 +45,7 @@ struct session {
 	struct stream *stream; /* NULL when closed */
 	uint64_t id;           /* never used again */
 	uint32_t station_id;   /* from the hello on */
+	unsigned n_actions;    /* without an answer */
 
 	/* Monotonic, ms. */
 	uint64_t opened_ms, heard_ms, said_ms;
@@ -86,6 +89,7 @@ bool console_session_check_rights(struct session *session);
 /* Deadlines, keep-alive, a subscription that waits. */
 void console_session_sweep(struct session *session, uint64_t now_ms);
 void console_session_deliver(struct session *session, const struct hub_delivery *delivery);
+void console_session_answer(struct session *session, const struct action_result *result);
 void console_session_free(struct session *session);
 
 #endif

@@ -14,6 +14,7 @@
  * Owner: the worker's thread.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,6 +144,7 @@ subscribe_new(const struct session *session, const struct console_msg *msg)
 	subscribe->station_id = session->station_id;
 	subscribe->from_position = msg->subscribe.from_position;
 	subscribe->severity_min = msg->subscribe.severity_min;
+	subscribe->called_only = msg->subscribe.called_only;
 	/* bounded by the decoder, with both lists and each code */
 	subscribe->n_areas = n_areas;
 	subscribe->areas = xcalloc(n_areas + 1, sizeof(*subscribe->areas));
@@ -242,6 +244,67 @@ session_take_keep_alive(struct session *session, const struct console_msg *msg)
 	(void)msg;
 }
 
+/* An answer that needs nobody else. */
+static void
+session_refuse_action(struct session *session, const struct action_request *request)
+{
+	struct action_result result = {
+		.request_id = request->request_id,
+		.alarm_id = request->alarm_id,
+		.refusal = REFUSAL_BUSY,
+		.by = "",
+		.detail = "too many actions wait for their answers",
+	};
+	uint8_t out[CONSOLE_ANSWER_MAX];
+
+	(void)session_write(session, out, console_put_action_result(out, &result));
+}
+
+static void
+session_take_action(struct session *session, const struct console_msg *msg)
+{
+	const struct console *console =
+		reg_console_by_name(session->consoles->reg, stream_peer_name(session->stream));
+	struct action_ask *ask;
+
+	if (session->n_actions >= CONSOLE_ACTIONS_MAX || console == NULL) {
+		session_refuse_action(session, &msg->action);
+		return;
+	}
+	ask = action_ask_new(&msg->action);
+	ask->box = session->consoles->box;
+	ask->id = session->id;
+	ask->actor_kind = ACTOR_CONSOLE;
+	ask->station_id = session->station_id;
+	ask->supervisor = console->supervisor;
+	(void)snprintf(ask->actor, sizeof(ask->actor), "%s", console->name);
+	session->n_actions++;
+	mailbox_post(session->consoles->hub, &ask->mail);
+}
+
+void
+console_session_answer(struct session *session, const struct action_result *result)
+{
+	uint8_t out[CONSOLE_ANSWER_MAX];
+
+	must(session->n_actions > 0);
+	session->n_actions--;
+	(void)session_write(session, out, console_put_action_result(out, result));
+}
+
+static void
+session_take_shown(struct session *session, const struct console_msg *msg)
+{
+	struct shown_ask *ask = xcalloc(1, sizeof(*ask));
+
+	ask->mail.kind = ACTIONS_MAIL_SHOWN;
+	ask->station_id = session->station_id;
+	/* bounded by the decoder */
+	ask->n = msg->shown.n;
+	memcpy(ask->alarms, msg->shown.alarms, msg->shown.n * sizeof(ask->alarms[0]));
+	mailbox_post(session->consoles->hub, &ask->mail);
+}
+
 enum { MESSAGE_TYPES = CONSOLE_MSG_SHOWN + 1 };
 
 static void (*const session_handlers[SESSION_STATES][MESSAGE_TYPES])(struct session *,
@@ -250,7 +313,9 @@ static void (*const session_handlers[SESSION_STATES][MESSAGE_TYPES])(struct sess
 	[SESSION_WAITING_SUBSCRIBE] = {[CONSOLE_MSG_SUBSCRIBE] = session_take_subscribe,
 				       [CONSOLE_MSG_KEEP_ALIVE] = session_take_keep_alive},
 	[SESSION_SUBSCRIBED] = {[CONSOLE_MSG_SUBSCRIBE] = session_take_subscribe,
-				[CONSOLE_MSG_KEEP_ALIVE] = session_take_keep_alive},
+				[CONSOLE_MSG_KEEP_ALIVE] = session_take_keep_alive,
+				[CONSOLE_MSG_ACTION] = session_take_action,
+				[CONSOLE_MSG_SHOWN] = session_take_shown},
 };
 
 static void

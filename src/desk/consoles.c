@@ -76,6 +76,17 @@ consoles_deliver(struct consoles *consoles, struct hub_delivery *delivery)
 }
 
 void
+consoles_answer(struct consoles *consoles, struct action_answer *answer)
+{
+	struct session *session;
+
+	HASH_FIND(hh, consoles->by_id, &answer->id, sizeof(session->id), session);
+	if (session != NULL)
+		console_session_answer(session, &answer->result);
+	free(answer);
+}
+
+void
 consoles_close_all(struct consoles *consoles, enum goaway reason, const char *detail)
 {
 	struct session *session;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The alarm desk: what records do to alarms, and the ring of changes.
+ * The alarm desk: what records do to alarms, and the ring of changes.  What people do
+ * is in desk_act.c.
  *
- * A state is decided by one table, `next_state`, and written by one function,
- * alarm_set_state().  What a dispatcher does (acknowledging, closing) will be
- * more columns of that table.
+ * A state is decided by one table, desk/life.c, and written by one function,
+ * alarm_set_state().
  *
  * Records may come ahead of their turn, and then be older than what the alarm
  * has already seen.  An older record is counted, but says nothing about the
@@ -19,7 +19,6 @@
 #include <string.h>
 
 #include "desk_priv.h"
-#include "wire/console_msg.h"
 #include "wire/kind.h"
 
 /* "No more can be tracked" is said once in so long, with a count. */
@@ -37,36 +36,28 @@ struct cause {
 
 /* ---- States -------------------------------------------------------------------------- */
 
-enum alarm_input { ALARM_INPUT_RAISED, ALARM_INPUT_RESTORED, ALARM_INPUT_COUNT };
-
-/* No change. */
-enum { ALARM_STAYS = 0 };
-
-/* A new alarm begins in ALARM_NORMAL, which no tracked alarm is in. */
-static const uint8_t next_state[][ALARM_INPUT_COUNT] = {
-	[ALARM_NORMAL] = {ALARM_UNACKNOWLEDGED, ALARM_STAYS},
-	[ALARM_UNACKNOWLEDGED] = {ALARM_UNACKNOWLEDGED, ALARM_RETURNED_UNACKNOWLEDGED},
-	[ALARM_RETURNED_UNACKNOWLEDGED] = {ALARM_UNACKNOWLEDGED, ALARM_STAYS},
-};
-
 bool
 alarm_is_over(const struct alarm *alarm)
 {
 	return alarm->now.state == ALARM_RETURNED_UNACKNOWLEDGED;
 }
 
-static void
-alarm_set_state(struct desk *desk, struct alarm *alarm, uint8_t state, const struct cause *cause)
+void
+alarm_set_state(struct desk *desk, struct alarm *alarm, enum alarm_state state)
 {
 	/* also one that stays over moves to the end: the list is in order of changes */
 	if (alarm_is_over(alarm))
 		TAILQ_REMOVE(&desk->over, alarm, in_over);
-	if (state != alarm->now.state)
-		alarm->now.cleared_us =
-			state == ALARM_RETURNED_UNACKNOWLEDGED ? cause->record->received_us : 0;
-	alarm->now.state = state;
+	alarm->now.state = (uint8_t)state;
 	if (alarm_is_over(alarm))
 		TAILQ_INSERT_TAIL(&desk->over, alarm, in_over);
+}
+
+void
+alarm_set_untaken(struct alarm *alarm)
+{
+	alarm->now.acknowledged_us = 0;
+	alarm->now.acknowledged_by = NULL;
 }
 
 /* ---- One alarm ----------------------------------------------------------------------- */
@@ -75,28 +66,29 @@ static struct alarm
 alarm_begin(const struct desk *desk, const struct alarm_key *key, const struct kind *kind,
 	    const struct cause *cause)
 {
+	const struct desk_rule *rule = desk_rule_of(desk->conf.rules, kind->code);
 	struct alarm alarm = {.key = *key};
 
+	must(rule != NULL);
 	must(cause->position >> ALARM_ID_POSITION_BITS == 0);
 	alarm.now.alarm_id = (uint64_t)desk->conf.node << ALARM_ID_POSITION_BITS | cause->position;
 	alarm.now.state = ALARM_NORMAL;
 	alarm.now.kind = kind->code;
-	alarm.now.severity = (uint8_t)kind->severity;
+	alarm.now.severity = (uint8_t)rule->severity;
+	alarm.now.latches = rule->latches;
 	alarm.now.silent = (kind->flags & KIND_FLAG_SILENT) != 0;
 	alarm.now.controller_id = key->controller_id;
 	alarm.now.door_id = key->door_id;
-	alarm.now.raised_us = cause->record->received_us;
+	alarm.now.raised_us = alarm.now.waiting_us = cause->record->received_us;
+	alarm.due_at = DUE_NEVER;
 	return alarm;
 }
 
-/* Sequences can be compared within an epoch only; a new epoch is always later.  The
- * server's own records (epoch below 0) never come ahead, and several of its threads
- * number them: their order is that of the journal. */
+/* Sequences can be compared within an epoch only; a new epoch is always later. */
 static bool
 alarm_has_newer(const struct alarm *alarm, const struct record *record)
 {
-	return record->epoch > 0 && alarm->newest_epoch == record->epoch &&
-	       alarm->newest_seq > record->seq;
+	return alarm->newest_epoch == record->epoch && alarm->newest_seq > record->seq;
 }
 
 static void
@@ -123,20 +115,59 @@ alarm_note_cause(struct alarm *alarm, const struct cause *cause)
 		memcpy(now->raw_code, record->raw_code, record->raw_code_len);
 }
 
+/* What the last action said is said: this change has another cause. */
+static void
+alarm_forget_action(struct alarm_change *now)
+{
+	now->verb = VERB_NONE;
+	now->actor_kind = ACTOR_NONE;
+	now->reject = REJECT_ALARM_NONE;
+	now->outcome = OUTCOME_NONE;
+	now->acted_us = 0;
+	now->actor = now->operator_code = now->text = NULL;
+}
+
+/* Contacts bounce: so close together it is one and the same. */
+static bool
+alarm_is_merged(const struct desk *desk, const struct alarm *alarm, const struct record *record)
+{
+	int64_t apart = record->device_time_us - alarm->raise_us;
+
+	return alarm->now.change > 0 && (apart < 0 ? -apart : apart) < desk->conf.merge_us;
+}
+
+static void
+alarm_set_condition(struct alarm *alarm, bool raised, const struct record *record)
+{
+	if (raised) {
+		alarm->now.cleared_us = 0;
+		alarm->raise_us = record->device_time_us;
+	} else {
+		alarm->now.cleared_us = record->received_us;
+	}
+}
+
 /* Returns false when this record changes nothing. */
 static bool
-alarm_take_input(struct desk *desk, struct alarm *alarm, enum alarm_input input,
-		 const struct cause *cause)
+alarm_take_record(struct desk *desk, struct alarm *alarm, bool raised, const struct cause *cause)
 {
+	bool merged = raised && alarm_is_merged(desk, alarm, cause->record);
 	bool late = alarm_has_newer(alarm, cause->record);
-	uint8_t state = next_state[alarm->now.state][input];
+	enum alarm_state state = life_next(&alarm->now, raised ? LIFE_RAISED : LIFE_RESTORED);
 
 	if (late)
-		state = input == ALARM_INPUT_RAISED ? alarm->now.state : ALARM_STAYS;
-	if (state == ALARM_STAYS)
+		state = raised ? (enum alarm_state)alarm->now.state : 0;
+	if (state == 0 || (merged && (late || alarm->now.cleared_us == 0)))
 		return false;
-	alarm_set_state(desk, alarm, state, cause);
-	if (input == ALARM_INPUT_RAISED && alarm->now.count < UINT32_MAX)
+	alarm_forget_action(&alarm->now);
+	if (!late)
+		alarm_set_condition(alarm, raised, cause->record);
+	if (state == ALARM_UNACKNOWLEDGED && alarm->now.acknowledged_us != 0) {
+		alarm_set_untaken(alarm);
+		alarm->now.waiting_us = cause->record->received_us;
+	}
+	alarm_set_state(desk, alarm, state);
+	if (raised && !merged && alarm->now.count < UINT32_MAX)
 		alarm->now.count++;
 	alarm_note_cause(alarm, cause);
 	return true;
@@ -161,14 +192,17 @@ desk_track(struct desk *desk, struct alarm *alarm)
 	TAILQ_INSERT_TAIL(&desk->raised, alarm, in_raised);
 }
 
-static void
+void
 desk_untrack(struct desk *desk, struct alarm *alarm)
 {
 	if (alarm_is_over(alarm))
 		TAILQ_REMOVE(&desk->over, alarm, in_over);
+	due_remove(&desk->due, alarm);
 	HASH_DELETE(by_key, desk->by_key, alarm);
 	HASH_DELETE(by_id, desk->by_id, alarm);
 	TAILQ_REMOVE(&desk->raised, alarm, in_raised);
+	free(alarm->words);
+	free(alarm->acted_by);
 	free(alarm);
 }
 
@@ -199,14 +233,30 @@ desk_raise_new(struct desk *desk, const struct alarm_key *key, const struct kind
 {
 	struct alarm begun = alarm_begin(desk, key, kind, cause);
 	struct alarm *alarm = &begun;
+	bool tracked = desk_make_room(desk);
 
-	if (desk_make_room(desk)) {
+	if (tracked) {
 		alarm = xcalloc(1, sizeof(*alarm));
 		*alarm = begun;
 		desk_track(desk, alarm);
 	}
-	must(alarm_take_input(desk, alarm, ALARM_INPUT_RAISED, cause));
+	must(alarm_take_record(desk, alarm, true, cause));
+	if (tracked)
+		due_renew(desk, alarm);
 	return desk_keep(desk, &alarm->now);
+}
+
+/* The alarm's own texts may be fewer now; it is gone when it is done. */
+static const struct alarm_change *
+desk_keep_changed(struct desk *desk, struct alarm *alarm)
+{
+	const struct alarm_change *kept = desk_keep(desk, &alarm->now);
+
+	if (alarm->now.state == ALARM_NORMAL)
+		desk_untrack(desk, alarm);
+	else
+		due_renew(desk, alarm);
+	return kept;
 }
 
 static const struct alarm_change *
@@ -222,10 +272,9 @@ desk_take_record(struct desk *desk, const struct kind *kind, const struct cause 
 
 	if (alarm == NULL)
 		return raises ? desk_raise_new(desk, &key, kind, cause) : NULL;
-	if (!alarm_take_input(desk, alarm, raises ? ALARM_INPUT_RAISED : ALARM_INPUT_RESTORED,
-			      cause))
+	if (!alarm_take_record(desk, alarm, raises, cause))
 		return NULL;
-	return desk_keep(desk, &alarm->now);
+	return desk_keep_changed(desk, alarm);
 }
 
 const struct alarm_change *
@@ -284,6 +333,36 @@ desk_open_count(const struct desk *desk)
 
 /* ---- The ring ------------------------------------------------------------------------ */
 
+static void
+word_own(const char **word, char **at)
+{
+	size_t n = *word != NULL ? strlen(*word) + 1 : 0;
+
+	if (n <= 1) {
+		*word = NULL;
+		return;
+	}
+	memcpy(*at, *word, n);
+	*word = *at;
+	*at += n;
+}
+
+char *
+change_own_words(struct alarm_change *change)
+{
+	const char **const words[] = {&change->actor, &change->operator_code,
+				      &change->acknowledged_by, &change->text};
+	char *block, *at;
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		n += *words[i] != NULL && (*words[i])[0] != '\0' ? strlen(*words[i]) + 1 : 0;
+	block = at = n > 0 ? xcalloc(1, n) : NULL;
+	for (size_t i = 0; i < ARRAY_LEN(words); i++)
+		word_own(words[i], &at);
+	return block;
+}
+
 const struct alarm_change *
 desk_keep(struct desk *desk, const struct alarm_change *change)
 {
@@ -294,7 +373,9 @@ desk_keep(struct desk *desk, const struct alarm_change *change)
 		desk->gone_position = slot->position;
 		desk->oldest++;
 	}
+	free(desk->ring_words[desk->next % desk->conf.history]);
 	*slot = *change;
+	desk->ring_words[desk->next % desk->conf.history] = change_own_words(slot);
 	desk->next++;
 	return slot;
 }
@@ -355,6 +436,10 @@ desk_new(const struct desk_conf *conf)
 	must(conf->history > 0);
 	desk->conf = *conf;
 	desk->ring = xcalloc(conf->history, sizeof(*desk->ring));
+	desk->ring_words = xcalloc(conf->history, sizeof(*desk->ring_words));
+	desk->done = xcalloc(DONE_MAX, sizeof(*desk->done));
+	if (conf->rules == NULL)
+		desk->conf.rules = desk->own_rules = desk_rules_new();
 	TAILQ_INIT(&desk->raised);
 	TAILQ_INIT(&desk->over);
 	ahead_init(&desk->ahead);
@@ -369,6 +454,11 @@ desk_clear(struct desk *desk)
 	while ((alarm = TAILQ_FIRST(&desk->raised)) != NULL)
 		desk_untrack(desk, alarm);
 	ahead_clear(&desk->ahead);
+	for (size_t i = 0; i < desk->conf.history; i++) {
+		free(desk->ring_words[i]);
+		desk->ring_words[i] = NULL;
+	}
+	desk->n_done = 0;
 	desk->oldest = desk->next = 0;
 	desk->gone_position = 0;
 }
@@ -382,6 +472,10 @@ desk_free(struct desk **out)
 		return;
 	*out = NULL;
 	desk_clear(desk);
+	due_fini(&desk->due);
+	desk_rules_free(&desk->own_rules);
+	free(desk->done);
+	free(desk->ring_words);
 	free(desk->ring);
 	free(desk);
 }

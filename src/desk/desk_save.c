@@ -7,6 +7,8 @@
  *	24 n_changes u32	28 n_alarms u32		32 n_ahead u32
  *	36 changes, oldest first:		len u16, alarm_change_encode()
  *	   alarms in order of raising:		newest_epoch i64, newest_seq u64,
+ *						raise_us i64, acted_us i64,
+ *						acted_change u32, len u16, acted_by,
  *						len u16, alarm_change_encode()
  *	   ahead, oldest first:			epoch i64, seq u64, controller_id u32
  *
@@ -17,21 +19,27 @@
  * Checksums are the checkpoint's affair.  Owner: the desk's.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "desk_priv.h"
-#include "wire/console_msg.h"
 
 enum {
 	SAVE_MAGIC = 0x4b534544, /* "DESK" */
-	SAVE_VERSION = 1,
+	SAVE_VERSION = 2,
 	SAVE_FIXED_BYTES = 36,
 	SAVE_LEN_BYTES = 2,
-	SAVE_ALARM_BYTES = 16, /* beside the change */
+	SAVE_ALARM_BYTES = 38, /* beside acted_by and the change */
 	SAVE_AHEAD_BYTES = 20,
 };
 
 /* ---- Saving ---------------------------------------------------------------------------- */
+
+static size_t
+acted_by_len(const struct alarm *alarm)
+{
+	return alarm->acted_by != NULL ? strlen(alarm->acted_by) : 0;
+}
 
 static size_t
 desk_saved_len(const struct desk *desk)
@@ -43,7 +51,8 @@ desk_saved_len(const struct desk *desk)
 		n += SAVE_LEN_BYTES + alarm_change_encoded_len(desk_change(desk, number));
 	for (alarm = TAILQ_FIRST(&desk->raised); alarm != NULL;
 	     alarm = TAILQ_NEXT(alarm, in_raised))
-		n += SAVE_ALARM_BYTES + SAVE_LEN_BYTES + alarm_change_encoded_len(&alarm->now);
+		n += SAVE_ALARM_BYTES + acted_by_len(alarm) + SAVE_LEN_BYTES +
+		     alarm_change_encoded_len(&alarm->now);
 	return n;
 }
 
@@ -52,6 +61,22 @@ change_save(const struct alarm_change *change, uint8_t *out)
 {
 	out = le_put16(out, (uint16_t)alarm_change_encoded_len(change));
 	return alarm_change_encode(change, out);
+}
+
+static uint8_t *
+alarm_save(const struct alarm *alarm, uint8_t *out)
+{
+	size_t n = acted_by_len(alarm);
+
+	out = le_put64(out, (uint64_t)alarm->newest_epoch);
+	out = le_put64(out, alarm->newest_seq);
+	out = le_put64(out, (uint64_t)alarm->raise_us);
+	out = le_put64(out, (uint64_t)alarm->acted_us);
+	out = le_put32(out, alarm->acted_change);
+	out = le_put16(out, (uint16_t)n);
+	if (n > 0)
+		memcpy(out, alarm->acted_by, n);
+	return change_save(&alarm->now, out + n);
 }
 
 static uint8_t *
@@ -80,11 +105,8 @@ desk_save(const struct desk *desk, struct buf *buf)
 	for (uint64_t number = desk->oldest; number < desk->next; number++)
 		out = change_save(desk_change(desk, number), out);
 	for (alarm = TAILQ_FIRST(&desk->raised); alarm != NULL;
-	     alarm = TAILQ_NEXT(alarm, in_raised)) {
-		out = le_put64(out, (uint64_t)alarm->newest_epoch);
-		out = le_put64(out, alarm->newest_seq);
-		out = change_save(&alarm->now, out);
-	}
+	     alarm = TAILQ_NEXT(alarm, in_raised))
+		out = alarm_save(alarm, out);
 	for (one = TAILQ_FIRST(&desk->ahead.order); one != NULL; one = TAILQ_NEXT(one, in_order)) {
 		out = le_put64(out, (uint64_t)one->key.epoch);
 		out = le_put64(out, one->key.seq);
@@ -152,20 +174,46 @@ desk_load_ring(struct desk *desk, uint32_t n, struct saved *saved, struct err *e
 static bool
 state_is_tracked(uint8_t state)
 {
-	return state == ALARM_UNACKNOWLEDGED || state == ALARM_RETURNED_UNACKNOWLEDGED;
+	return state != 0 && state != ALARM_NORMAL && state < ALARM_STATES;
 }
 
+/* NULL and no error where there is none. */
 static enum rc
-alarm_load(struct saved *saved, struct alarm *alarm, struct err *err)
+acted_by_load(struct saved *saved, uint16_t n, const char **acted_by, struct err *err)
 {
-	const uint8_t *newest = saved_take(saved, SAVE_ALARM_BYTES, err);
+	const uint8_t *at = saved_take(saved, n, err);
 
-	if (newest == NULL || change_load(saved, &alarm->now, err) != RC_OK)
+	if (at == NULL)
+		return RC_INVALID;
+	if (n > ALARM_BY_MAX || memchr(at, '\0', n) != NULL)
+		return err_invalid(err, "whoever acted on an alarm has no name");
+	*acted_by = (const char *)at;
+	return RC_OK;
+}
+
+/* Its texts are borrowed from the bytes; *acted_by, too, without an end. */
+static enum rc
+alarm_load(struct saved *saved, struct alarm *alarm, const char **acted_by, size_t *acted_by_n,
+	   struct err *err)
+{
+	const uint8_t *fixed = saved_take(saved, SAVE_ALARM_BYTES, err);
+
+	if (fixed == NULL)
+		return RC_INVALID;
+	alarm->newest_epoch = (int64_t)le_get64(fixed);
+	alarm->newest_seq = le_get64(fixed + 8);
+	alarm->raise_us = (int64_t)le_get64(fixed + 16);
+	alarm->acted_us = (int64_t)le_get64(fixed + 24);
+	alarm->acted_change = le_get32(fixed + 32);
+	*acted_by_n = le_get16(fixed + 36);
+	if (acted_by_load(saved, (uint16_t)*acted_by_n, acted_by, err) != RC_OK ||
+	    change_load(saved, &alarm->now, err) != RC_OK)
 		return RC_INVALID;
 	if (!state_is_tracked(alarm->now.state))
 		return err_invalid(err, "an open alarm is in state %u", alarm->now.state);
-	alarm->newest_epoch = (int64_t)le_get64(newest);
-	alarm->newest_seq = le_get64(newest + 8);
+	if ((alarm->acted_change != 0) != (*acted_by_n > 0))
+		return err_invalid(err, "an open alarm was acted on by nobody");
+	alarm->due_at = DUE_NEVER;
 	alarm->key = (struct alarm_key){
 		.controller_id = alarm->now.controller_id,
 		.door_id = alarm->now.door_id,
@@ -174,20 +222,37 @@ alarm_load(struct saved *saved, struct alarm *alarm, struct err *err)
 	return RC_OK;
 }
 
+/* Takes what alarm_load() left borrowed. */
+static struct alarm *
+alarm_new_loaded(const struct alarm *loaded, const char *acted_by, size_t acted_by_n)
+{
+	struct alarm *alarm = xcalloc(1, sizeof(*alarm));
+
+	*alarm = *loaded;
+	alarm->words = change_own_words(&alarm->now);
+	if (acted_by_n > 0) {
+		alarm->acted_by = xcalloc(1, acted_by_n + 1);
+		memcpy(alarm->acted_by, acted_by, acted_by_n);
+	}
+	return alarm;
+}
+
 static enum rc
 desk_load_alarms(struct desk *desk, uint32_t n, struct saved *saved, struct err *err)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		struct alarm loaded = {0}, *alarm;
+		const char *acted_by = NULL;
+		size_t acted_by_n;
 
-		if (alarm_load(saved, &loaded, err) != RC_OK)
+		if (alarm_load(saved, &loaded, &acted_by, &acted_by_n, err) != RC_OK)
 			return RC_INVALID;
 		if (desk_find_alarm(desk, &loaded.key) != NULL ||
 		    desk_open_alarm(desk, loaded.now.alarm_id) != NULL)
 			return err_invalid(err, "an open alarm is there twice");
-		alarm = xcalloc(1, sizeof(*alarm));
-		*alarm = loaded;
+		alarm = alarm_new_loaded(&loaded, acted_by, acted_by_n);
 		desk_track(desk, alarm);
+		due_renew(desk, alarm);
 		/* a place in the list, so that the alarm may be freed; not yet the right one */
 		if (alarm_is_over(alarm))
 			TAILQ_INSERT_TAIL(&desk->over, alarm, in_over);

@@ -259,6 +259,13 @@ hub_free(struct hub **out)
 	free(hub);
 }
 
+void
+hub_on_offer(struct hub *hub, hub_offer_cb *offer, void *arg)
+{
+	hub->sender.offer = offer;
+	hub->sender.offer_arg = arg;
+}
+
 const struct hub_counters *
 hub_counters(const struct hub *hub)
 {

@@ -9,6 +9,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "desk/life.h"
 #include "hub_priv.h"
 
 /* ---- Where it is ----------------------------------------------------------------- */
@@ -31,6 +32,22 @@ place_set_door(struct alarm_place *place, const struct door *door)
 	place->door_name = door->name;
 	if (door->address[0] != '\0')
 		place->address = door->address;
+}
+
+static void
+place_set_stations(struct alarm_place *place, const struct alarm_change *change,
+		   const struct reg *reg)
+{
+	const struct station *called[ALARM_CALLED_MAX], *handed;
+
+	if (reg == NULL)
+		return;
+	place->n_called = hub_called(reg, change, called);
+	for (size_t i = 0; i < place->n_called; i++)
+		place->called[i] = called[i]->code;
+	handed = reg_station(reg, change->handed_station_id);
+	if (handed != NULL)
+		place->handed_to = handed->code;
 }
 
 static struct alarm_place
@@ -56,6 +73,8 @@ place_of(const struct alarm_change *change, const struct reg *reg)
 		place_set_door(&place, door);
 	if (controller != NULL)
 		place.controller = controller->name;
+	place_set_stations(&place, change, reg);
+	place.supervised = life_is_supervised(change);
 	return place;
 }
 
@@ -88,6 +107,57 @@ json_put_change(json_t *object, const struct alarm_change *change)
 	json_put_text(object, "state", alarm_state_name(change->state));
 	json_put_number(object, "count", change->count);
 	must(json_object_set_new(object, "silent", json_boolean(change->silent != 0)) == 0);
+	json_put_number(object, "change", change->change);
+}
+
+/* What isn't there, or is nothing, is left out. */
+static void
+json_put_text_if(json_t *object, const char *key, const char *text)
+{
+	if (text != NULL && text[0] != '\0')
+		json_put_text(object, key, text);
+}
+
+static void
+json_put_number_if(json_t *object, const char *key, int64_t number)
+{
+	if (number != 0)
+		json_put_number(object, key, number);
+}
+
+static void
+json_put_action(json_t *object, const struct alarm_change *change)
+{
+	if (change->verb == VERB_NONE)
+		return;
+	json_put_text(object, "verb", verb_name(change->verb));
+	json_put_text_if(object, "actor", change->actor);
+	json_put_text_if(object, "operator", change->operator_code);
+	json_put_text_if(object, "text", change->text);
+	if (change->reject != REJECT_ALARM_NONE)
+		json_put_text(object, "reject_reason", reject_alarm_name(change->reject));
+	if (change->outcome != OUTCOME_NONE)
+		json_put_text(object, "outcome", outcome_name(change->outcome));
+	json_put_number(object, "acted_time_us", change->acted_us);
+}
+
+static void
+json_put_life(json_t *object, const struct alarm_change *change, const struct alarm_place *place)
+{
+	json_t *called = json_array();
+
+	must(called != NULL);
+	for (size_t i = 0; i < place->n_called; i++)
+		must(json_array_append_new(called, json_string(place->called[i])) == 0);
+	must(json_object_set_new(object, "called", called) == 0);
+	if (change->stage != ALARM_STAGE_NONE)
+		json_put_text(object, "stage", alarm_stage_name(change->stage));
+	json_put_number_if(object, "escalation", change->escalation);
+	json_put_number_if(object, "group_id", (int64_t)change->group_id);
+	json_put_text_if(object, "handed_to", place->handed_to);
+	json_put_text_if(object, "acknowledged_by", change->acknowledged_by);
+	json_put_number_if(object, "acknowledged_time_us", change->acknowledged_us);
+	json_put_number_if(object, "shelved_until_us", change->until_us);
 }
 
 static void
@@ -149,6 +219,8 @@ hub_put_change(enum hub_format format, const struct alarm_change *change, const 
 	json_put_change(object, change);
 	json_put_place(object, &place);
 	json_put_times(object, change);
+	json_put_action(object, change);
+	json_put_life(object, change, &place);
 	json_put_text(object, "raw_code", change->raw_code);
 	return json_put_line(object, out);
 }

@@ -14,9 +14,10 @@
 enum {
 	HUB_FORMATS = HUB_FORMAT_JSON + 1,
 
-	/* One line of JSON: 8 texts of REGISTER_TEXT_MAX bytes and a raw code, of
-	 * which each byte may become "\u0000", with names and numbers around. */
-	HUB_FRAME_MAX = 16384,
+	/* One line of JSON: 8 texts of REGISTER_TEXT_MAX bytes, ALARM_CALLED_MAX codes
+	 * and the texts of an action, of which each byte may become "\u0000", with names
+	 * and numbers around. */
+	HUB_FRAME_MAX = 32768,
 
 	/* Of one delivery. */
 	HUB_DELIVERY_MAX = 64 * 1024,
@@ -44,7 +45,8 @@ struct hub_filter {
 	char (*areas)[REGISTER_CODE_MAX + 1];
 	size_t n_areas; /* 0: all */
 	uint16_t *kinds;
-	size_t n_kinds;            /* 0: all */
+	size_t n_kinds; /* 0: all */
+	bool called_only;
 	const struct reg *reg;     /* borrowed from the hub; NULL: none yet */
 	const struct area **found; /* the areas in reg; NULL where it has none of that code */
 };
@@ -56,6 +58,14 @@ void hub_filter_resolve(struct hub_filter *filter, const struct reg *reg);
 /* `site`: that of the change in the filter's register, NULL when it has none. */
 bool hub_filter_passes(const struct hub_filter *filter, const struct alarm_change *change,
 		       const struct site *site);
+/* Whether a station sees this alarm at all. */
+bool hub_station_sees(const struct reg *reg, uint32_t station_id,
+		      const struct alarm_change *change);
+/* The stations that are called to answer for it; returns how many. */
+size_t hub_called(const struct reg *reg, const struct alarm_change *change,
+		  const struct station *called[ALARM_CALLED_MAX]);
+/* How often it can go on to a station further up. */
+unsigned hub_escalations_max(const struct reg *reg, const struct alarm_change *change);
 /* NULL when there is no register, or no such site in it. */
 const struct site *hub_site(const struct reg *reg, const struct alarm_change *change);
 
@@ -99,9 +109,14 @@ struct hub_sender {
 	struct hub_frame *frames; /* HUB_FRAMES: change `number` is in the slot of its lower bits */
 	struct hub_batch *batches;
 	size_t n_batches, batches_capacity;
-	uint8_t *scratch; /* HUB_FRAME_MAX */
+	uint8_t *scratch;    /* HUB_FRAME_MAX */
+	hub_offer_cb *offer; /* NULL: nobody wants to know */
+	void *offer_arg;
 };
 
+/* `change` is about to be written in this format. */
+void hub_sender_offer(const struct hub_sender *sender, enum hub_format format,
+		      const struct alarm_change *change);
 void hub_sender_init(struct hub_sender *sender, const struct desk *desk);
 void hub_sender_fini(struct hub_sender *sender);
 /* Borrowed; what was encoded with the old one is forgotten. */

@@ -155,6 +155,15 @@ hub_sender_add(struct hub_sender *sender, struct mailbox *box, uint64_t id, enum
 	hub_batch_add(batch, id);
 }
 
+void
+hub_sender_offer(const struct hub_sender *sender, enum hub_format format,
+		 const struct alarm_change *change)
+{
+	/* an operator at the server is no dispatcher */
+	if (sender->offer != NULL && format == HUB_FORMAT_WIRE)
+		sender->offer(sender->offer_arg, change);
+}
+
 static void
 hub_batch_post(struct hub_sender *sender, const struct hub_batch *batch)
 {
@@ -172,6 +181,8 @@ hub_batch_post(struct hub_sender *sender, const struct hub_batch *batch)
 		must(n <= batch->n_bytes - (size_t)(out - delivery->bytes));
 		memcpy(out, frame->as[batch->format].bytes, n);
 		out += n;
+		hub_sender_offer(sender, batch->format,
+				 desk_change(sender->desk, batch->numbers[i]));
 	}
 	must((size_t)(out - delivery->bytes) == batch->n_bytes);
 	mailbox_post(batch->box, &delivery->mail);

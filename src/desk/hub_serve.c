@@ -149,7 +149,10 @@ hub_put_standing(struct hub *hub, struct hub_subscriber *subscriber, uint64_t al
 		return true;
 	hub_charge(looks, HUB_LOOKS_PER_FRAME);
 	n = hub_put_change(subscriber->format, change, hub->reg, hub->sender.scratch);
-	return hub_out_add(hub, subscriber, n, wait);
+	if (!hub_out_add(hub, subscriber, n, wait))
+		return false;
+	hub_sender_offer(&hub->sender, subscriber->format, change);
+	return true;
 }
 
 /* Returns false when it stopped on the way. */

@@ -146,10 +146,10 @@ struct damage {
 	uint64_t position;   /* of begin */
 };
 
-/* The spots that were reported. */
+/* Positions of the spots that were reported. */
 struct damages {
 	pthread_mutex_t lock;
-	struct journal_damage *spots;
+	uint64_t *positions;
 	size_t n;
 };
 

@@ -164,13 +164,14 @@ reg_add_door(struct reg_builder *b, uint32_t id, uint32_t site_id, uint32_t cont
 
 void
 reg_add_console(struct reg_builder *b, uint32_t id, uint32_t station_id, const char *name,
-		bool enabled)
+		bool supervisor, bool enabled)
 {
 	struct console *row = builder_add_row(b, TABLE_CONSOLES);
 
 	*row = (struct console){
 		.id = id,
 		.station_id = station_id,
+		.supervisor = supervisor,
 		.enabled = enabled,
 		.name = builder_copy_text(b, name),
 	};

@@ -224,6 +224,12 @@ reg_area_by_code(const struct reg *reg, const char *code)
 }
 
 const struct station *
+reg_station_by_code(const struct reg *reg, const char *code)
+{
+	return table_find_code(reg, TABLE_STATIONS, 0, code);
+}
+
+const struct station *
 reg_station(const struct reg *reg, uint32_t id)
 {
 	return table_find(reg, TABLE_STATIONS, id);

@@ -171,8 +171,9 @@ console_to_json(const void *row)
 {
 	const struct console *c = row;
 
-	return json_pack("{sI sI ss sb}", "id", (json_int_t)c->id, "station",
-			 (json_int_t)c->station_id, "name", c->name, "enabled", (int)c->enabled);
+	return json_pack("{sI sI ss sb sb}", "id", (json_int_t)c->id, "station",
+			 (json_int_t)c->station_id, "name", c->name, "supervisor",
+			 (int)c->supervisor, "enabled", (int)c->enabled);
 }
 
 static bool
@@ -180,13 +181,13 @@ console_from_json(struct reg_builder *b, json_t *row)
 {
 	json_int_t id, station;
 	const char *name;
-	int enabled;
+	int supervisor, enabled;
 
-	if (json_unpack(row, "{sI sI ss sb !}", "id", &id, "station", &station, "name", &name,
-			"enabled", &enabled) != 0 ||
+	if (json_unpack(row, "{sI sI ss sb sb !}", "id", &id, "station", &station, "name", &name,
+			"supervisor", &supervisor, "enabled", &enabled) != 0 ||
 	    !fits_id(id) || !fits_id(station))
 		return false;
-	reg_add_console(b, (uint32_t)id, (uint32_t)station, name, enabled != 0);
+	reg_add_console(b, (uint32_t)id, (uint32_t)station, name, supervisor != 0, enabled != 0);
 	return true;
 }
 

@@ -7,6 +7,7 @@
  * Does not delete: records keep the numbers of what they came from.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "admin_priv.h"
 #include "register/register.h"
@@ -400,12 +401,18 @@ admin_put_door(struct admin *a, const char *code, const char *name, const char *
 /* ---- Consoles -------------------------------------------------------------- */
 
 static enum rc
-put_console(struct admin *a, const char *name, const char *station, struct err *err)
+put_console(struct admin *a, const char *name, const char *station, const char *role,
+	    struct err *err)
 {
 	char name_text[REGISTER_CODE_MAX + 1], station_text[NUMBER_TEXT_MAX];
-	const char *params[] = {name_text, NULL};
+	const char *params[] = {name_text, NULL, role};
 	enum rc rc;
 
+	if (role != NULL && strcmp(role, "dispatcher") != 0 && strcmp(role, "supervisor") != 0)
+		return err_invalid(err,
+				   "console \"%s\" has role \"%.64s\", expected dispatcher or "
+				   "supervisor",
+				   name, role);
 	if (station == NULL)
 		return err_invalid(err, "console \"%s\" needs a station", name);
 	rc = put_take_code("name of the console", name, name_text, err);
@@ -414,19 +421,22 @@ put_console(struct admin *a, const char *name, const char *station, struct err *
 	if (rc != RC_OK)
 		return rc;
 	return admin_exec(a,
-			  "INSERT INTO consoles (name, station_id) VALUES ($1, $2)"
-			  " ON CONFLICT (name) DO UPDATE SET station_id = EXCLUDED.station_id",
-			  2, params, NULL, err);
+			  "INSERT INTO consoles (name, station_id, role)"
+			  " VALUES ($1, $2, coalesce($3, 'dispatcher'))"
+			  " ON CONFLICT (name) DO UPDATE SET station_id = EXCLUDED.station_id,"
+			  " role = coalesce($3, consoles.role)",
+			  3, params, NULL, err);
 }
 
 enum rc
-admin_put_console(struct admin *a, const char *name, const char *station, struct err *err)
+admin_put_console(struct admin *a, const char *name, const char *station, const char *role,
+		  struct err *err)
 {
 	enum rc rc = admin_enter(a, err);
 
 	if (rc != RC_OK)
 		return rc;
-	return admin_leave(a, put_console(a, name, station, err), err);
+	return admin_leave(a, put_console(a, name, station, role, err), err);
 }
 
 /* ---- Enabling -------------------------------------------------------------- */

@@ -134,13 +134,33 @@ batch_check_alarm(const uint8_t *body, size_t len, struct err *err)
 				   " database",
 				   (unsigned long long)c.alarm_id, (unsigned long long)c.position,
 				   c.kind);
+	if (c.group_id > INT64_MAX || c.handed_station_id > INT32_MAX)
+		return err_invalid(err, "group %llu or station %u is too large for the database",
+				   (unsigned long long)c.group_id, c.handed_station_id);
 	rc = batch_check_ids(c.site_id, c.controller_id, c.door_id, c.seq, err);
 
-	const int64_t times_us[] = {c.device_time_us, c.received_us, c.durable_us, c.raised_us,
-				    c.cleared_us};
+	const int64_t times_us[] = {c.device_time_us, c.received_us,     c.durable_us,
+				    c.raised_us,      c.cleared_us,      c.acted_us,
+				    c.until_us,       c.acknowledged_us, c.first_acknowledged_us};
 
 	for (size_t i = 0; i < ARRAY_LEN(times_us) && rc == RC_OK; i++)
 		rc = batch_check_time("a time of the alarm", times_us[i], err);
+	return rc;
+}
+
+static enum rc
+batch_check_seen(const uint8_t *body, size_t len, struct err *err)
+{
+	struct alarm_seen seen;
+	enum rc rc = alarm_seen_decode(body, len, &seen, err);
+
+	if (rc == RC_OK && seen.alarm_id > INT64_MAX)
+		rc = err_invalid(err, "alarm %llu is too large for the database",
+				 (unsigned long long)seen.alarm_id);
+	if (rc == RC_OK)
+		rc = batch_check_time("time of offering", seen.offered_us, err);
+	if (rc == RC_OK)
+		rc = batch_check_time("time of showing", seen.shown_us, err);
 	return rc;
 }
 
@@ -154,6 +174,9 @@ batch_check(uint8_t type, const uint8_t *body, size_t len, enum batch_table *tab
 	case ENTRY_ALARM:
 		*table = BATCH_ALARMS;
 		return batch_check_alarm(body, len, err);
+	case ENTRY_SEEN:
+		*table = BATCH_SEEN;
+		return batch_check_seen(body, len, err);
 	case ENTRY_QUARANTINE:
 		*table = BATCH_QUARANTINE;
 		return batch_check_quarantine(body, len, err);
@@ -199,8 +222,9 @@ batch_fill(struct batch *batch, struct journal_reader *reader, struct err *err)
 		rc = journal_read(reader, &entry, err);
 		if (rc != RC_OK)
 			return rc;
-		/* those are the desk's alone: the record itself comes in its turn */
-		if (entry.type != ENTRY_AHEAD)
+		/* those are the desk's alone: the record itself comes in its turn, and
+		 * what an action did comes as a change */
+		if (entry.type != ENTRY_AHEAD && entry.type != ENTRY_ACTION)
 			batch_add(batch, &entry);
 		batch->end = entry.next;
 	}

@@ -16,6 +16,7 @@
 enum batch_table {
 	BATCH_RECORDS,
 	BATCH_ALARMS,
+	BATCH_SEEN, /* behind the alarms that it is about */
 	BATCH_QUARANTINE,
 	BATCH_TABLES,
 };

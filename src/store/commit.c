@@ -72,11 +72,10 @@ commit_fast(struct store *s, struct store_tally *tally, struct err *err)
 
 	if (rc == RC_OK && batch->counts[BATCH_RECORDS] > 0)
 		rc = copy_records(&s->copy, batch, 0, batch->n, err);
-	if (rc == RC_OK && batch->counts[BATCH_ALARMS] > 0)
-		rc = copy_staged(&s->copy, batch, BATCH_ALARMS, 0, batch->n, &rows, &added, err);
-	if (rc == RC_OK && batch->counts[BATCH_QUARANTINE] > 0)
-		rc = copy_staged(&s->copy, batch, BATCH_QUARANTINE, 0, batch->n, &rows, &added,
-				 err);
+	for (enum batch_table table = BATCH_ALARMS; table < BATCH_TABLES && rc == RC_OK; table++) {
+		if (batch->counts[table] > 0)
+			rc = copy_staged(&s->copy, batch, table, 0, batch->n, &rows, &added, err);
+	}
 	if (rc == RC_OK)
 		rc = commit_end(s, err);
 	tally->records = batch->counts[BATCH_RECORDS];

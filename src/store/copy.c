@@ -22,6 +22,8 @@ static const char stages_sql[] =
 	" ON COMMIT DELETE ROWS;"
 	"CREATE TEMP TABLE stage_alarms (LIKE alarm_changes INCLUDING CONSTRAINTS)"
 	" ON COMMIT DELETE ROWS;"
+	"CREATE TEMP TABLE stage_seen (alarm_id bigint, offered_at timestamptz,"
+	" shown_at timestamptz) ON COMMIT DELETE ROWS;"
 	"CREATE TEMP TABLE stage_quarantine (LIKE quarantine INCLUDING CONSTRAINTS)"
 	" ON COMMIT DELETE ROWS";
 
@@ -57,6 +59,18 @@ static const struct {
 			" = (SELECT " ROW_ALARM_COLUMNS " FROM (SELECT excluded.*) AS last)"
 			" WHERE a.change < excluded.change",
 			"TRUNCATE pg_temp.stage_alarms",
+		},
+	/* who saw it first; again changes nothing */
+	[BATCH_SEEN] =
+		{
+			"COPY pg_temp.stage_seen (" ROW_SEEN_COLUMNS ") FROM STDIN (FORMAT binary)",
+			"WITH moved AS (DELETE FROM pg_temp.stage_seen RETURNING *),"
+			" first AS (SELECT alarm_id, min(offered_at) AS offered_at,"
+			"  min(shown_at) AS shown_at FROM moved GROUP BY alarm_id)"
+			" UPDATE alarms a SET offered_at = least(a.offered_at, first.offered_at),"
+			" shown_at = least(a.shown_at, first.shown_at)"
+			" FROM first WHERE a.alarm_id = first.alarm_id",
+			"TRUNCATE pg_temp.stage_seen",
 		},
 	[BATCH_QUARANTINE] =
 		{
@@ -127,6 +141,7 @@ copy_put_entry(const struct copy *copy, uint8_t *out, const struct batch *batch,
 	const uint8_t *body = batch_body(batch, entry);
 	enum batch_table table;
 	struct alarm_change change;
+	struct alarm_seen seen;
 	struct quarantine q;
 	struct record record;
 	struct err err;
@@ -142,6 +157,9 @@ copy_put_entry(const struct copy *copy, uint8_t *out, const struct batch *batch,
 	case BATCH_ALARMS:
 		must(alarm_change_decode(body, entry->len, &change, &err) == RC_OK);
 		return row_put_alarm(out, &change);
+	case BATCH_SEEN:
+		must(alarm_seen_decode(body, entry->len, &seen, &err) == RC_OK);
+		return row_put_seen(out, &seen);
 	case BATCH_QUARANTINE:
 		must(quarantine_decode(body, entry->len, &q, &err) == RC_OK);
 		return row_put_quarantine(out, &place, &q);

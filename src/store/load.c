@@ -65,7 +65,7 @@ static void
 load_console(struct reg_builder *b, const PGresult *rows, int i)
 {
 	reg_add_console(b, load_id(rows, i, 0), load_id(rows, i, 1), PQgetvalue(rows, i, 2),
-			load_bool(rows, i, 3));
+			load_bool(rows, i, 3), load_bool(rows, i, 4));
 }
 
 static void
@@ -126,7 +126,8 @@ static const struct {
 	{"SELECT controller_id, site_id, name, enabled FROM controllers", load_controller},
 	{"SELECT door_id, site_id, controller_id, number, code, name, address FROM doors",
 	 load_door},
-	{"SELECT console_id, station_id, name, enabled FROM consoles", load_console},
+	{"SELECT console_id, station_id, name, role = 'supervisor', enabled FROM consoles",
+	 load_console},
 	{"SELECT desk_id, name, role, enabled FROM desks", load_desk},
 	{"SELECT unit_id, site_id, code, name, address FROM units", load_unit},
 	{"SELECT group_id, site_id, code, name FROM door_groups", load_group},

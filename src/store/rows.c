@@ -19,7 +19,8 @@ static const int64_t postgresql_epoch_us = 946684800000000;
 
 enum {
 	RECORD_FIELDS = 15,
-	ALARM_FIELDS = 19,
+	ALARM_FIELDS = 36,
+	SEEN_FIELDS = 3,
 	QUARANTINE_FIELDS = 11,
 	JSONB_VERSION = 1,
 };
@@ -97,6 +98,18 @@ field_put_text_or_null(uint8_t *out, const char *text, size_t n)
 }
 
 static uint8_t *
+field_put_string_or_null(uint8_t *out, const char *text)
+{
+	return text != NULL ? field_put_text_or_null(out, text, strlen(text)) : field_put_null(out);
+}
+
+static uint8_t *
+field_put_time_or_null(uint8_t *out, int64_t time_us)
+{
+	return time_us != 0 ? field_put_time(out, time_us) : field_put_null(out);
+}
+
+static uint8_t *
 field_put_json_or_null(uint8_t *out, const char *json, size_t n)
 {
 	if (n == 0)
@@ -139,6 +152,29 @@ row_put_record(uint8_t *out, const struct row_place *place, const struct record 
 	return field_put_json_or_null(out, record->detail, record->detail_len);
 }
 
+/* What people and the server did with it. */
+static uint8_t *
+row_put_life(uint8_t *out, const struct alarm_change *change)
+{
+	out = field_put_bool(out, change->latches != 0);
+	out = field_put16(out, change->verb);
+	out = field_put16(out, change->actor_kind);
+	out = field_put_string_or_null(out, change->actor);
+	out = field_put_string_or_null(out, change->operator_code);
+	out = field_put_string_or_null(out, change->text);
+	out = change->reject != 0 ? field_put16(out, change->reject) : field_put_null(out);
+	out = change->outcome != 0 ? field_put16(out, change->outcome) : field_put_null(out);
+	out = field_put_time_or_null(out, change->acted_us);
+	out = field_put16(out, change->stage);
+	out = field_put16(out, change->escalation);
+	out = field_put_id_or_null(out, change->handed_station_id);
+	out = change->group_id != 0 ? field_put64(out, change->group_id) : field_put_null(out);
+	out = field_put_time_or_null(out, change->until_us);
+	out = field_put_time_or_null(out, change->acknowledged_us);
+	out = field_put_string_or_null(out, change->acknowledged_by);
+	return field_put_time_or_null(out, change->first_acknowledged_us);
+}
+
 /* Counts of 32 bits go into columns of 64: PostgreSQL's integers have a sign. */
 uint8_t *
 row_put_alarm(uint8_t *out, const struct alarm_change *change)
@@ -152,10 +188,7 @@ row_put_alarm(uint8_t *out, const struct alarm_change *change)
 	out = field_put_time(out, change->received_us);
 	out = field_put_time(out, change->durable_us);
 	out = field_put_time(out, change->raised_us);
-	if (change->cleared_us != 0)
-		out = field_put_time(out, change->cleared_us);
-	else
-		out = field_put_null(out);
+	out = field_put_time_or_null(out, change->cleared_us);
 	out = field_put64(out, (uint64_t)change->epoch);
 	out = field_put64(out, change->seq);
 	out = field_put32(out, change->site_id);
@@ -165,7 +198,17 @@ row_put_alarm(uint8_t *out, const struct alarm_change *change)
 	out = field_put16(out, change->severity);
 	out = field_put16(out, change->state);
 	out = field_put_bool(out, change->silent != 0);
-	return field_put_text_or_null(out, change->raw_code, strlen(change->raw_code));
+	out = field_put_text_or_null(out, change->raw_code, strlen(change->raw_code));
+	return row_put_life(out, change);
+}
+
+uint8_t *
+row_put_seen(uint8_t *out, const struct alarm_seen *seen)
+{
+	out = be_put16(out, SEEN_FIELDS);
+	out = field_put64(out, seen->alarm_id);
+	out = field_put_time_or_null(out, seen->offered_us);
+	return field_put_time_or_null(out, seen->shown_us);
 }
 
 uint8_t *

@@ -27,7 +27,10 @@ enum {
 #define ROW_ALARM_COLUMNS                                                                          \
 	"alarm_id, change, position, count, device_time, received_at, durable_at, raised_at,"      \
 	" cleared_at, epoch, seq, site_id, controller_id, door_id, kind, severity, state, silent," \
-	" raw_code"
+	" raw_code, latches, verb, actor_kind, actor, operator_code, note, reject_reason,"         \
+	" outcome, acted_at, stage, escalation, handed_station_id, group_id, until_at,"            \
+	" acknowledged_at, acknowledged_by, first_acknowledged_at"
+#define ROW_SEEN_COLUMNS "alarm_id, offered_at, shown_at"
 #define ROW_QUARANTINE_COLUMNS                                                                     \
 	"controller_id, epoch, seq, site_id, received_at, position, node_id, reason, stage,"       \
 	" detail, payload"
@@ -44,6 +47,7 @@ struct row_place {
 /* Each returns the place behind the row.  Values must have passed batch_check(). */
 uint8_t *row_put_record(uint8_t *out, const struct row_place *place, const struct record *record);
 uint8_t *row_put_alarm(uint8_t *out, const struct alarm_change *change);
+uint8_t *row_put_seen(uint8_t *out, const struct alarm_seen *seen);
 uint8_t *row_put_quarantine(uint8_t *out, const struct row_place *place,
 			    const struct quarantine *q);
 

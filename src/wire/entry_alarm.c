@@ -20,7 +20,7 @@
  *	100 reject u8		101 outcome u8		102 stage u8
  *	103 escalation u8	104 latches u8		105 handed_station_id u32
  *	109 group_id u64	117 acted_us i64	125 until_us i64
- *	133 called_us i64	141 acknowledged_us i64	149 first_acknowledged_us i64
+ *	133 waiting_us i64	141 acknowledged_us i64	149 first_acknowledged_us i64
  *	157 offered_us i64	165 shown_us i64	173 length u16 of each of actor,
  *	operator_code, acknowledged_by, text, with its end
  *	181 raw_code, without end; these four
@@ -152,7 +152,7 @@ alarm_change_put_life(const struct alarm_change *change, uint8_t *out)
 	out = le_put64(out, change->group_id);
 	out = le_put64(out, (uint64_t)change->acted_us);
 	out = le_put64(out, (uint64_t)change->until_us);
-	out = le_put64(out, (uint64_t)change->called_us);
+	out = le_put64(out, (uint64_t)change->waiting_us);
 	out = le_put64(out, (uint64_t)change->acknowledged_us);
 	out = le_put64(out, (uint64_t)change->first_acknowledged_us);
 	out = le_put64(out, (uint64_t)change->offered_us);
@@ -220,7 +220,7 @@ alarm_change_take_life(const uint8_t **in, struct alarm_change *change)
 	change->group_id = take64(in);
 	change->acted_us = (int64_t)take64(in);
 	change->until_us = (int64_t)take64(in);
-	change->called_us = (int64_t)take64(in);
+	change->waiting_us = (int64_t)take64(in);
 	change->acknowledged_us = (int64_t)take64(in);
 	change->first_acknowledged_us = (int64_t)take64(in);
 	change->offered_us = (int64_t)take64(in);

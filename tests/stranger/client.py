@@ -213,6 +213,8 @@ class Console(Connection):
         self.alarms = []     # every change, in order
         self.resyncs = []
         self.snapshots = 0   # how many ended
+        self.results = {}    # request_id -> ActionResult
+        self._requests = 0
         self._in_snapshot = False
         self._sent_at = time.monotonic()
         super().__init__(enrolment, **how)
@@ -223,12 +225,32 @@ class Console(Connection):
         self._step_until(lambda: self.welcome, "ConsoleWelcome", timeout)
         return self.welcome
 
-    def subscribe(self, from_position=None, areas=(), kinds=(), severity_min=0):
+    def subscribe(self, from_position=None, areas=(), kinds=(), severity_min=0, **more):
         """By default from where this console was."""
         self._in_snapshot = False
         self.send(pb.FromConsole(subscribe=pb.Subscribe(
             areas=areas, kinds=[kind_number(kind) for kind in kinds], severity_min=severity_min,
-            from_position=self.position if from_position is None else from_position)))
+            from_position=self.position if from_position is None else from_position, **more)))
+
+    def ask(self, alarm, verb, **fields):
+        """Asks for something to be done with an alarm (or its id); returns the request's id."""
+        self._requests += 1
+        self.send(pb.FromConsole(action=pb.Action(
+            request_id=self._requests, alarm_id=getattr(alarm, "alarm_id", alarm),
+            verb=pb.Verb.Value(f"VERB_{verb.upper()}"), **fields)))
+        return self._requests
+
+    def act(self, alarm, verb, timeout=None, **fields):
+        """... and waits for the answer, which it returns."""
+        request = self.ask(alarm, verb, **fields)
+        self._step_until(lambda: request in self.results, "ActionResult", timeout)
+        return self.results[request]
+
+    def show(self, *alarms):
+        """Says that they are on the screen."""
+        self.send(pb.FromConsole(shown=pb.Shown(alarms=[pb.ShownAlarm(
+            alarm_id=alarm.alarm_id, change=alarm.change, shown_time_us=now_us())
+            for alarm in alarms])))
 
     def wait_snapshot(self, timeout=None):
         """Until all alarms that stand have come; returns them by id."""
@@ -267,6 +289,8 @@ class Console(Connection):
             self.snapshots += 1
             # also backwards: the server may have lost its disk
             self.position = message.snapshot_end.position
+        elif name == "action_result":
+            self.results[message.action_result.request_id] = message.action_result
         elif name == "goaway":
             raise Refused(message.goaway)
         return name

@@ -49,8 +49,8 @@ check_line(const char *page, char *section, size_t section_bytes, char *line)
 		(void)snprintf(section, section_bytes, "%s", line);
 		return 0;
 	}
-	/* the list's items are another part of the page */
-	if (strcmp(section, "listeners") == 0)
+	/* the lists' items are another part of the page */
+	if (strcmp(section, "listeners") == 0 || strcmp(section, "alarms") == 0)
 		return 0;
 	wanted = page_line(section, line + strspn(line, " "), colon + 1 + strspn(colon + 1, " "));
 	if (strstr(page, wanted) == NULL)

@@ -143,8 +143,8 @@ sample_reg(bool enabled, uint32_t station)
 	reg_add_station(b, NORTH, "N", "North");
 	reg_add_area(b, 11, 0, NORTH, "north", "North");
 	reg_add_site(b, ELM, 11, "elm", "Elm Court", "Elm Road 1");
-	reg_add_console(b, 51, station, "north-1", enabled);
-	reg_add_console(b, 52, NORTH, "off-1", false);
+	reg_add_console(b, 51, station, "north-1", false, enabled);
+	reg_add_console(b, 52, NORTH, "off-1", false, false);
 	if (reg_build(&b, 1, &reg, &err) != RC_OK)
 		fail_msg("%s", err.msg);
 	return reg;

@@ -18,7 +18,7 @@
 #include "wire/console_msg.h"
 #include "wire/kind.h"
 
-enum { FORCED = 202, FORCED_RESTORED = 203, HELD = 205, GRANTED = 100, PANIC = 320, DURESS = 104 };
+enum { HELD = 205, HELD_RESTORED = 206, FORCED = 202, GRANTED = 100, PANIC = 320, DURESS = 104 };
 
 /* What comes in, and what must come out of it. */
 struct step {
@@ -31,51 +31,51 @@ struct step {
 };
 
 static const struct step life[] = {
-	{FORCED, 1, 1, false, ALARM_UNACKNOWLEDGED, 1, 1},
-	{FORCED, 1, 2, false, ALARM_UNACKNOWLEDGED, 2, 2},
+	{HELD, 1, 1, false, ALARM_UNACKNOWLEDGED, 1, 1},
+	{HELD, 1, 2, false, ALARM_UNACKNOWLEDGED, 2, 2},
 	{GRANTED, 1, 3, false, 0, 0, 0},
-	{FORCED_RESTORED, 1, 4, false, ALARM_RETURNED_UNACKNOWLEDGED, 2, 3},
-	{FORCED_RESTORED, 1, 5, false, 0, 0, 0},
-	{FORCED, 1, 6, false, ALARM_UNACKNOWLEDGED, 3, 4},
-	{FORCED_RESTORED, 1, 7, false, ALARM_RETURNED_UNACKNOWLEDGED, 3, 5},
+	{HELD_RESTORED, 1, 4, false, ALARM_RETURNED_UNACKNOWLEDGED, 2, 3},
+	{HELD_RESTORED, 1, 5, false, 0, 0, 0},
+	{HELD, 1, 6, false, ALARM_UNACKNOWLEDGED, 3, 4},
+	{HELD_RESTORED, 1, 7, false, ALARM_RETURNED_UNACKNOWLEDGED, 3, 5},
 };
 
 static const struct step alarms_apart[] = {
-	{FORCED_RESTORED, 1, 1, false, 0, 0, 0}, /* nothing is open */
-	{FORCED, 1, 2, false, ALARM_UNACKNOWLEDGED, 1, 1},
-	{FORCED, 2, 3, false, ALARM_UNACKNOWLEDGED, 1, 1}, /* another door */
-	{HELD, 1, 4, false, ALARM_UNACKNOWLEDGED, 1, 1},   /* another kind */
-	{FORCED_RESTORED, 2, 5, false, ALARM_RETURNED_UNACKNOWLEDGED, 1, 2},
-	{FORCED, 1, 6, false, ALARM_UNACKNOWLEDGED, 2, 2},
+	{HELD_RESTORED, 1, 1, false, 0, 0, 0}, /* nothing is open */
+	{HELD, 1, 2, false, ALARM_UNACKNOWLEDGED, 1, 1},
+	{HELD, 2, 3, false, ALARM_UNACKNOWLEDGED, 1, 1},   /* another door */
+	{FORCED, 1, 4, false, ALARM_UNACKNOWLEDGED, 1, 1}, /* another kind */
+	{HELD_RESTORED, 2, 5, false, ALARM_RETURNED_UNACKNOWLEDGED, 1, 2},
+	{HELD, 1, 6, false, ALARM_UNACKNOWLEDGED, 2, 2},
 	{PANIC, 0, 7, false, ALARM_UNACKNOWLEDGED, 1, 1}, /* nothing clears it */
 	{PANIC, 0, 8, false, ALARM_UNACKNOWLEDGED, 2, 2},
 };
 
 static const struct step ahead_once[] = {
-	{FORCED, 1, 9, true, ALARM_UNACKNOWLEDGED, 1, 1},
-	{FORCED, 1, 9, true, 0, 0, 0},  /* ahead again, after a new connection */
-	{FORCED, 1, 9, false, 0, 0, 0}, /* its turn: swallowed, and forgotten */
-	{FORCED, 1, 9, false, ALARM_UNACKNOWLEDGED, 2, 2},
+	{HELD, 1, 9, true, ALARM_UNACKNOWLEDGED, 1, 1},
+	{HELD, 1, 9, true, 0, 0, 0},  /* ahead again, after a new connection */
+	{HELD, 1, 9, false, 0, 0, 0}, /* its turn: swallowed, and forgotten */
+	{HELD, 1, 9, false, ALARM_UNACKNOWLEDGED, 2, 2},
 };
 
 /* 5 and 6 wait in the controller while 7 comes ahead. */
 static const struct step ahead_of_a_restore[] = {
-	{FORCED, 1, 7, true, ALARM_UNACKNOWLEDGED, 1, 1},
-	{FORCED, 1, 5, false, ALARM_UNACKNOWLEDGED, 2, 2}, /* counted */
-	{FORCED_RESTORED, 1, 6, false, 0, 0, 0},           /* older than what stands */
-	{FORCED, 1, 7, false, 0, 0, 0},
-	{FORCED_RESTORED, 1, 8, false, ALARM_RETURNED_UNACKNOWLEDGED, 2, 3},
+	{HELD, 1, 7, true, ALARM_UNACKNOWLEDGED, 1, 1},
+	{HELD, 1, 5, false, ALARM_UNACKNOWLEDGED, 2, 2}, /* counted */
+	{HELD_RESTORED, 1, 6, false, 0, 0, 0},           /* older than what stands */
+	{HELD, 1, 7, false, 0, 0, 0},
+	{HELD_RESTORED, 1, 8, false, ALARM_RETURNED_UNACKNOWLEDGED, 2, 3},
 };
 
 static const struct step restore_ahead[] = {
-	{FORCED_RESTORED, 1, 6, true, 0, 0, 0}, /* what it ends is still to come */
-	{FORCED, 1, 5, false, ALARM_UNACKNOWLEDGED, 1, 1},
-	{FORCED_RESTORED, 1, 6, false, ALARM_RETURNED_UNACKNOWLEDGED, 1, 2},
+	{HELD_RESTORED, 1, 6, true, 0, 0, 0}, /* what it ends is still to come */
+	{HELD, 1, 5, false, ALARM_UNACKNOWLEDGED, 1, 1},
+	{HELD_RESTORED, 1, 6, false, ALARM_RETURNED_UNACKNOWLEDGED, 1, 2},
 	/* a raising that is older than the restore which came ahead of it */
-	{FORCED, 1, 7, false, ALARM_UNACKNOWLEDGED, 2, 3},
-	{FORCED_RESTORED, 1, 9, true, ALARM_RETURNED_UNACKNOWLEDGED, 2, 4},
-	{FORCED, 1, 8, false, ALARM_RETURNED_UNACKNOWLEDGED, 3, 5},
-	{FORCED_RESTORED, 1, 9, false, 0, 0, 0},
+	{HELD, 1, 7, false, ALARM_UNACKNOWLEDGED, 2, 3},
+	{HELD_RESTORED, 1, 9, true, ALARM_RETURNED_UNACKNOWLEDGED, 2, 4},
+	{HELD, 1, 8, false, ALARM_RETURNED_UNACKNOWLEDGED, 3, 5},
+	{HELD_RESTORED, 1, 9, false, 0, 0, 0},
 };
 
 static struct desk *
@@ -187,10 +187,10 @@ a_change_says_all(void **state)
 	assert_string_equal(c.raw_code, "E7");
 
 	/* over: the kind stays the alarm's, the times are those of the record behind it */
-	(void)apply(desk, FORCED, 3, 42, false, 910);
-	(void)apply(desk, FORCED_RESTORED, 3, 43, false, 920);
+	(void)apply(desk, HELD, 3, 42, false, 910);
+	(void)apply(desk, HELD_RESTORED, 3, 43, false, 920);
 	c = *desk_change(desk, 2);
-	assert_int_equal(c.kind, FORCED);
+	assert_int_equal(c.kind, HELD);
 	assert_int_equal(c.silent, 0);
 	assert_int_equal(c.raised_us, 2042);
 	assert_int_equal(c.cleared_us, 2043);
@@ -202,10 +202,10 @@ static void
 a_new_epoch_is_later(void **state)
 {
 	struct desk *desk = desk_of(8, 8);
-	struct record restored = record_of(FORCED_RESTORED, 1, 1);
+	struct record restored = record_of(HELD_RESTORED, 1, 1);
 
 	(void)state;
-	(void)apply(desk, FORCED, 1, 500, false, 10);
+	(void)apply(desk, HELD, 1, 500, false, 10);
 	restored.epoch = 4;
 	assert_non_null(desk_apply(desk, &restored, false, 20, 0));
 	desk_free(&desk);
@@ -224,13 +224,13 @@ the_ring_forgets_the_oldest(void **state)
 	assert_false(desk_find(desk, 1, &number));
 
 	for (uint64_t i = 1; i <= 4; i++)
-		assert_non_null(apply(desk, FORCED, (uint32_t)i, i, false, 10 * i));
+		assert_non_null(apply(desk, HELD, (uint32_t)i, i, false, 10 * i));
 	assert_int_equal(desk_oldest(desk), 0);
 	assert_true(desk_find(desk, 0, &number));
 	assert_int_equal(number, 0);
 
 	for (uint64_t i = 5; i <= 10; i++)
-		assert_non_null(apply(desk, FORCED, (uint32_t)i, i, false, 10 * i));
+		assert_non_null(apply(desk, HELD, (uint32_t)i, i, false, 10 * i));
 	assert_int_equal(desk_oldest(desk), 6);
 	assert_int_equal(desk_next(desk), 10);
 	assert_int_equal(desk_change(desk, 6)->position, 70);
@@ -262,8 +262,8 @@ open_alarms_are_in_order(void **state)
 	assert_int_equal(n, 0);
 	free(ids);
 	for (uint64_t i = 1; i <= 3; i++)
-		(void)apply(desk, FORCED, (uint32_t)(9 - i), i, false, i);
-	(void)apply(desk, FORCED, 8, 4, false, 4); /* again: keeps its place */
+		(void)apply(desk, HELD, (uint32_t)(9 - i), i, false, i);
+	(void)apply(desk, HELD, 8, 4, false, 4); /* again: keeps its place */
 	ids = desk_open_ids(desk, &n);
 	assert_int_equal(n, 3);
 	for (size_t i = 0; i < n; i++) {
@@ -284,24 +284,24 @@ the_limit_takes_those_that_are_over(void **state)
 
 	(void)state;
 	for (uint64_t i = 1; i <= 3; i++)
-		(void)apply(desk, FORCED, (uint32_t)i, i, false, i);
-	(void)apply(desk, FORCED_RESTORED, 3, 4, false, 4);
-	(void)apply(desk, FORCED_RESTORED, 2, 5, false, 5);
+		(void)apply(desk, HELD, (uint32_t)i, i, false, i);
+	(void)apply(desk, HELD_RESTORED, 3, 4, false, 4);
+	(void)apply(desk, HELD_RESTORED, 2, 5, false, 5);
 
 	/* door 3 has been over for longest */
-	assert_non_null(apply(desk, FORCED, 4, 6, false, 6));
+	assert_non_null(apply(desk, HELD, 4, 6, false, 6));
 	assert_int_equal(desk_open_count(desk), 3);
 	assert_null(desk_open_alarm(desk, node | 3));
 	assert_non_null(desk_open_alarm(desk, node | 2));
-	assert_non_null(apply(desk, FORCED, 5, 7, false, 7));
+	assert_non_null(apply(desk, HELD, 5, 7, false, 7));
 	assert_null(desk_open_alarm(desk, node | 2));
 
 	/* all stand: the change is made, and nothing is known of it afterwards */
-	assert_non_null(apply(desk, FORCED, 6, 8, false, 8));
+	assert_non_null(apply(desk, HELD, 6, 8, false, 8));
 	assert_int_equal(desk_open_count(desk), 3);
 	assert_null(desk_open_alarm(desk, node | 8));
 	assert_int_equal(desk_position(desk), 8);
-	assert_null(apply(desk, FORCED_RESTORED, 6, 9, false, 9));
+	assert_null(apply(desk, HELD_RESTORED, 6, 9, false, 9));
 	assert_non_null(desk_open_alarm(desk, node | 1));
 	desk_free(&desk);
 }
@@ -314,11 +314,11 @@ the_oldest_ahead_are_forgotten(void **state)
 
 	(void)state;
 	for (uint64_t i = 1; i <= MOST + 1; i++)
-		assert_non_null(apply(desk, FORCED, 1, i, true, i));
+		assert_non_null(apply(desk, HELD, 1, i, true, i));
 	/* 1 was forgotten, 2 was not */
-	assert_null(apply(desk, FORCED, 1, 2, false, MOST + 2));
-	assert_non_null(apply(desk, FORCED, 1, 1, false, MOST + 3));
-	assert_null(apply(desk, FORCED, 1, MOST + 1, false, MOST + 4));
+	assert_null(apply(desk, HELD, 1, 2, false, MOST + 2));
+	assert_non_null(apply(desk, HELD, 1, 1, false, MOST + 3));
+	assert_null(apply(desk, HELD, 1, MOST + 1, false, MOST + 4));
 	desk_free(&desk);
 }
 
@@ -357,18 +357,18 @@ reloaded(const struct desk *desk, size_t history)
 
 /* Everything at once: ahead, over, over the limit, around the ring. */
 static const struct step busy[] = {
-	{FORCED, 1, 30, true, ALARM_UNACKNOWLEDGED, 1, 1},
-	{FORCED, 2, 1, false, ALARM_UNACKNOWLEDGED, 1, 1},
-	{FORCED, 3, 2, false, ALARM_UNACKNOWLEDGED, 1, 1},
-	{FORCED_RESTORED, 3, 3, false, ALARM_RETURNED_UNACKNOWLEDGED, 1, 2},
-	{FORCED_RESTORED, 2, 4, false, ALARM_RETURNED_UNACKNOWLEDGED, 1, 2},
-	{FORCED_RESTORED, 1, 5, false, 0, 0, 0},           /* older than 30 */
-	{FORCED, 4, 6, false, ALARM_UNACKNOWLEDGED, 1, 1}, /* takes the place of door 3 */
-	{FORCED, 2, 7, false, ALARM_UNACKNOWLEDGED, 2, 3},
-	{FORCED_RESTORED, 2, 8, false, ALARM_RETURNED_UNACKNOWLEDGED, 2, 4},
-	{FORCED, 3, 9, false, ALARM_UNACKNOWLEDGED, 1, 1}, /* anew, in the place of door 2 */
-	{FORCED, 1, 30, false, 0, 0, 0},
-	{FORCED_RESTORED, 1, 31, false, ALARM_RETURNED_UNACKNOWLEDGED, 1, 2},
+	{HELD, 1, 30, true, ALARM_UNACKNOWLEDGED, 1, 1},
+	{HELD, 2, 1, false, ALARM_UNACKNOWLEDGED, 1, 1},
+	{HELD, 3, 2, false, ALARM_UNACKNOWLEDGED, 1, 1},
+	{HELD_RESTORED, 3, 3, false, ALARM_RETURNED_UNACKNOWLEDGED, 1, 2},
+	{HELD_RESTORED, 2, 4, false, ALARM_RETURNED_UNACKNOWLEDGED, 1, 2},
+	{HELD_RESTORED, 1, 5, false, 0, 0, 0},           /* older than 30 */
+	{HELD, 4, 6, false, ALARM_UNACKNOWLEDGED, 1, 1}, /* takes the place of door 3 */
+	{HELD, 2, 7, false, ALARM_UNACKNOWLEDGED, 2, 3},
+	{HELD_RESTORED, 2, 8, false, ALARM_RETURNED_UNACKNOWLEDGED, 2, 4},
+	{HELD, 3, 9, false, ALARM_UNACKNOWLEDGED, 1, 1}, /* anew, in the place of door 2 */
+	{HELD, 1, 30, false, 0, 0, 0},
+	{HELD_RESTORED, 1, 31, false, ALARM_RETURNED_UNACKNOWLEDGED, 1, 2},
 };
 
 static void
@@ -449,7 +449,7 @@ assert_refused(const uint8_t *bytes, size_t n)
 	/* empty, and of use */
 	assert_int_equal(desk_open_count(desk), 0);
 	assert_int_equal(desk_next(desk), 0);
-	assert_non_null(apply(desk, FORCED, 1, 1, false, 1));
+	assert_non_null(apply(desk, HELD, 1, 1, false, 1));
 	free(exact);
 	desk_free(&desk);
 }
@@ -490,8 +490,8 @@ damaged_bytes_are_refused(void **state)
 static void
 impossible_desks_are_refused(void **state)
 {
-	/* an alarm as it is saved: newest record, length, body with a raw code of two bytes */
-	enum { BODY = 16 + 2, SAVED = BODY + 181 + 2, DOOR_AT = 32, STATE_AT = 39 };
+	/* an alarm as it is saved: fixed part, length, body with a raw code of two bytes */
+	enum { BODY = 38 + 2, SAVED = BODY + 181 + 2, DOOR_AT = 32, STATE_AT = 39 };
 	struct desk *desk = desk_of(4, 3);
 	uint8_t *first, *last;
 	struct buf buf;
@@ -503,8 +503,8 @@ impossible_desks_are_refused(void **state)
 	assert_refused(buf_front(&buf), buf_len(&buf));
 
 	buf_clear(&buf);
-	(void)apply(desk, FORCED, 1, 1, false, 10);
-	(void)apply(desk, FORCED, 2, 2, false, 20);
+	(void)apply(desk, HELD, 1, 1, false, 10);
+	(void)apply(desk, HELD, 2, 2, false, 20);
 	assert_int_equal(desk_save(desk, &buf), RC_OK);
 	last = buf_front(&buf) + buf_len(&buf) - SAVED + BODY;
 	first = last - SAVED;
@@ -549,27 +549,12 @@ wrong_bytes_do_no_harm(void **state)
 
 			assert_true(desk_find(copy, position, &number));
 			if (position < (uint64_t)1 << 47)
-				(void)apply(copy, FORCED, 9, 99, false, position + 1);
+				(void)apply(copy, HELD, 9, 99, false, position + 1);
 		}
 		buf_front(&buf)[i] ^= 0xff;
 		desk_free(&copy);
 	}
 	buf_fini(&buf);
-	desk_free(&desk);
-}
-
-/* Several threads of the server number what they observe: the journal's order counts.
- * Seen to fail where their numbers were compared. */
-static void
-the_servers_own_records_count_in_the_journals_order(void **state)
-{
-	struct desk *desk = desk_of(16, 16);
-	struct record gap = record_of(701, 0, 8), filled = record_of(703, 0, 3);
-
-	(void)state;
-	gap.epoch = filled.epoch = -9;
-	assert_non_null(desk_apply(desk, &gap, false, 10, 0));
-	assert_non_null(desk_apply(desk, &filled, false, 20, 0));
 	desk_free(&desk);
 }
 
@@ -581,7 +566,6 @@ main(void)
 		cmocka_unit_test(ahead_counts_once),
 		cmocka_unit_test(a_change_says_all),
 		cmocka_unit_test(a_new_epoch_is_later),
-		cmocka_unit_test(the_servers_own_records_count_in_the_journals_order),
 		cmocka_unit_test(the_ring_forgets_the_oldest),
 		cmocka_unit_test(open_alarms_are_in_order),
 		cmocka_unit_test(the_limit_takes_those_that_are_over),

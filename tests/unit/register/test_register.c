@@ -35,7 +35,7 @@ sample_builder(void)
 	reg_add_door(b, 110, 43, 0, 0, "far-gate", "Gate", "");
 	reg_add_controller(b, 32, 42, "oak-1", false);
 	reg_add_controller(b, 31, 41, "elm-1", true);
-	reg_add_console(b, 51, 2, "desk-north", true);
+	reg_add_console(b, 51, 2, "desk-north", false, true);
 	reg_add_site(b, 41, 13, "elm", "Elm Court", "Elm Road 1");
 	reg_add_site(b, 42, 12, "oak", "Oak House", NULL);
 	reg_add_site(b, 43, 14, "far", "Far Away", "");
@@ -268,7 +268,7 @@ references_to_nothing_are_refused(void **state)
 	reg_add_door(b, 199, 41, 99, 9, "x", "", "");
 	assert_refused(b, "door 199 refers to controller 99");
 	b = sample_builder();
-	reg_add_console(b, 59, 99, "x", true);
+	reg_add_console(b, 59, 99, "x", false, true);
 	assert_refused(b, "console 59 refers to station 99");
 }
 
@@ -309,7 +309,7 @@ bad_rows_are_refused(void **state)
 	memset(code, 'c', sizeof(code) - 1);
 	code[sizeof(code) - 1] = '\0';
 	b = sample_builder();
-	reg_add_console(b, 59, 1, code, true);
+	reg_add_console(b, 59, 1, code, false, true);
 	assert_refused(b, "console 59: its code is longer than 64 bytes");
 
 	memset(text, 't', sizeof(text) - 1);

@@ -66,8 +66,8 @@ sample_reg(void)
 	reg_add_controller(b, 6, 4, "off", false);
 	reg_add_door(b, 7, 4, 5, 3, "door", "Door", "Street 1, left");
 	reg_add_door(b, 8, 4, 0, 0, "loose", "", "");
-	reg_add_console(b, 9, UINT32_MAX, "console", true);
-	reg_add_console(b, 10, UINT32_MAX, "console off", false);
+	reg_add_console(b, 9, UINT32_MAX, "console", true, true);
+	reg_add_console(b, 10, UINT32_MAX, "console off", false, false);
 	reg_add_desk(b, 11, "office", DESK_MANAGER, true);
 	reg_add_desk(b, 12, "owner", DESK_LANDLORD, false);
 	reg_add_unit(b, 13, 4, "2-301", "Flat 301", "Street 1, 2nd");
@@ -310,16 +310,16 @@ a_right_checksum_is_not_enough(void **state)
 		{HEAD LISTS ",\"consoles\":[{\"id\":1,\"station\":1,\"name\":\"x\"}]}",
 		 "row 0 of \"consoles\""},
 		{HEAD LISTS ",\"consoles\":[{\"id\":4294967296,\"station\":1,\"name\":\"x\","
-			    "\"enabled\":true}]}",
+			    "\"supervisor\":false,\"enabled\":true}]}",
 		 "row 0 of \"consoles\""},
 		{HEAD LISTS ",\"consoles\":[{\"id\":-1,\"station\":1,\"name\":\"x\","
-			    "\"enabled\":true}]}",
+			    "\"supervisor\":false,\"enabled\":true}]}",
 		 "row 0 of \"consoles\""},
 		{HEAD LISTS ",\"consoles\":[{\"id\":1,\"station\":1,\"name\":\"x\","
-			    "\"enabled\":true,\"more\":1}]}",
+			    "\"supervisor\":false,\"enabled\":true,\"more\":1}]}",
 		 "row 0 of \"consoles\""},
 		{HEAD LISTS ",\"consoles\":[{\"id\":1,\"station\":1,\"name\":\"x\","
-			    "\"enabled\":true}]}",
+			    "\"supervisor\":false,\"enabled\":true}]}",
 		 "no list \"desks\""},
 		{HEAD LISTS ",\"consoles\":[]" DESKS ",\"group_doors\":[[1]]}",
 		 "row 0 of \"group_doors\""},
@@ -328,7 +328,7 @@ a_right_checksum_is_not_enough(void **state)
 		{HEAD LISTS ",\"consoles\":[]" DESKS ",\"group_doors\":[[1,2]]}",
 		 "group of doors 1 is linked to door 2"},
 		{HEAD LISTS ",\"consoles\":[{\"id\":1,\"station\":1,\"name\":\"x\","
-			    "\"enabled\":true}]" DESKS ",\"group_doors\":[]}",
+			    "\"supervisor\":false,\"enabled\":true}]" DESKS ",\"group_doors\":[]}",
 		 "console 1 refers to station 1"},
 	};
 	struct folder *folder = *state;

@@ -46,7 +46,7 @@ fill(void **state)
 	assert_int_equal(
 		admin_put_door(admin, "d1", "Front", "estate", "c1", 1, "1 Road, front", &err),
 		RC_OK);
-	assert_int_equal(admin_put_console(admin, "desk1", "north", &err), RC_OK);
+	assert_int_equal(admin_put_console(admin, "desk1", "north", NULL, &err), RC_OK);
 	return 0;
 }
 
@@ -110,7 +110,7 @@ test_refuses_references(void **state)
 	assert_refused(admin_put_site(admin, "s", "", NULL, "", &err), "site \"s\" needs an area");
 	assert_refused(admin_put_controller(admin, "c9", "nowhere", &err),
 		       "site \"nowhere\" is not in the register");
-	assert_refused(admin_put_console(admin, "x", "nobody", &err),
+	assert_refused(admin_put_console(admin, "x", "nobody", NULL, &err),
 		       "station \"nobody\" is not in the register");
 	assert_refused(admin_set_enabled(admin, ADMIN_CONTROLLERS, "c9", false, &err),
 		       "controller \"c9\" is not in the register");
@@ -238,7 +238,7 @@ test_batch_is_all_or_nothing(void **state)
 	assert_refused(admin_put_area(admin, "a", "", "nowhere", NULL, &err),
 		       "parent area \"nowhere\" is not in the register");
 	/* the others are tried, and see what came before them */
-	assert_int_equal(admin_put_console(admin, "desk2", "south", &err), RC_OK);
+	assert_int_equal(admin_put_console(admin, "desk2", "south", NULL, &err), RC_OK);
 	assert_refused(admin_commit(admin, &err), "1 of the changes failed, nothing was changed");
 	pg_expect(conn, "SELECT count(*) FROM stations", "1");
 
@@ -303,7 +303,7 @@ test_lists(void **state)
 				 " address=1 Road, front ");
 	expect_list(ADMIN_CONTROLLERS, "name=c1 site=estate enabled=yes doors=1"
 				       " last_record=2026-05-01T10:00:00Z ");
-	expect_list(ADMIN_CONSOLES, "name=desk1 station=north enabled=yes ");
+	expect_list(ADMIN_CONSOLES, "name=desk1 station=north role=dispatcher enabled=yes ");
 }
 
 int

@@ -29,7 +29,7 @@ start(void **state)
 	assert_int_equal(admin_put_door(admin, "d1", "Front", "estate", "c1", 2, "Gate", &err),
 			 RC_OK);
 	assert_int_equal(admin_put_door(admin, "d2", "Shed", "estate", NULL, 0, "", &err), RC_OK);
-	assert_int_equal(admin_put_console(admin, "desk1", "north", &err), RC_OK);
+	assert_int_equal(admin_put_console(admin, "desk1", "north", NULL, &err), RC_OK);
 	pg_do(conn,
 	      "UPDATE sites SET timezone = 'Asia/Shanghai';"
 	      "INSERT INTO units (site_id, code, name, address)"
@@ -160,7 +160,7 @@ test_loads_again_after_a_change(void **state)
 	struct reg *reg;
 
 	(void)state;
-	assert_int_equal(admin_put_console(admin, "desk2", "north", &err), RC_OK);
+	assert_int_equal(admin_put_console(admin, "desk2", "north", NULL, &err), RC_OK);
 	feed_await_registers(&feed, before + 1);
 	reg = last_register();
 	assert_non_null(reg_console_by_name(reg, "desk2"));

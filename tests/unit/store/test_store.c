@@ -136,7 +136,24 @@ test_every_column_of_an_alarm(void **state)
 				      .cleared_us = feed_time_us + 4,
 				      .epoch = -9,
 				      .seq = 77,
-				      .raw_code = "DF"};
+				      .raw_code = "DF",
+				      .latches = 1,
+				      .verb = 8,
+				      .actor_kind = 1,
+				      .actor = "desk-north",
+				      .operator_code = "7",
+				      .text = "to you",
+				      .reject = 2,
+				      .outcome = 3,
+				      .acted_us = feed_time_us + 5,
+				      .stage = 2,
+				      .escalation = 1,
+				      .handed_station_id = 4,
+				      .group_id = 1025,
+				      .until_us = feed_time_us + 6,
+				      .acknowledged_us = feed_time_us + 7,
+				      .acknowledged_by = "7@desk-north",
+				      .first_acknowledged_us = feed_time_us + 8};
 
 	(void)state;
 	feed_alarm(&feed, &change);
@@ -153,7 +170,58 @@ test_every_column_of_an_alarm(void **state)
 		  "2020-01-03 10:00:00+00|2020-01-03 10:00:00.000001+00|"
 		  "2020-01-03 10:00:00.000002+00|2020-01-03 10:00:00.000003+00|"
 		  "2020-01-03 10:00:00.000004+00");
-	pg_expect(conn, "SELECT a::text = c::text FROM alarms a, alarm_changes c", "t");
+	pg_expect(conn,
+		  "SELECT concat_ws('|', latches, verb, actor_kind, actor, operator_code, note,"
+		  " reject_reason, outcome, stage, escalation, handed_station_id, group_id,"
+		  " acknowledged_by) FROM alarm_changes",
+		  "t|8|1|desk-north|7|to you|2|3|2|1|4|1025|7@desk-north");
+	pg_expect(conn,
+		  "SELECT concat_ws('|', acted_at, until_at, acknowledged_at,"
+		  " first_acknowledged_at) FROM alarm_changes",
+		  "2020-01-03 10:00:00.000005+00|2020-01-03 10:00:00.000006+00|"
+		  "2020-01-03 10:00:00.000007+00|2020-01-03 10:00:00.000008+00");
+	pg_expect(conn,
+		  "SELECT to_jsonb(a) - 'offered_at' - 'shown_at' = to_jsonb(c)"
+		  " FROM alarms a, alarm_changes c",
+		  "t");
+}
+
+static void
+test_who_saw_an_alarm_first(void **state)
+{
+	struct alarm_change change = {.alarm_id = 1,
+				      .change = 1,
+				      .kind = 202,
+				      .severity = 3,
+				      .state = 1,
+				      .count = 1,
+				      .raised_us = feed_time_us};
+	struct alarm_seen seen = {.alarm_id = 1, .change = 1, .offered_us = feed_time_us + 2};
+
+	(void)state;
+	feed_alarm(&feed, &change);
+	(void)alarm_seen_encode(&seen, feed_room(&feed, ENTRY_SEEN, ALARM_SEEN_BYTES));
+	feed_flush(&feed);
+	feed_await_stored(&feed);
+	pg_expect(conn, "SELECT offered_at || ' ' || (shown_at IS NULL) FROM alarms",
+		  "2020-01-03 10:00:00.000002+00 true");
+	/* later than the first, earlier than it, and of an alarm that is not there; then a
+	 * change, which must not forget it */
+	seen.offered_us = feed_time_us + 3;
+	seen.shown_us = feed_time_us + 9;
+	(void)alarm_seen_encode(&seen, feed_room(&feed, ENTRY_SEEN, ALARM_SEEN_BYTES));
+	seen.offered_us = feed_time_us + 1;
+	seen.shown_us = 0;
+	(void)alarm_seen_encode(&seen, feed_room(&feed, ENTRY_SEEN, ALARM_SEEN_BYTES));
+	seen.alarm_id = 2;
+	(void)alarm_seen_encode(&seen, feed_room(&feed, ENTRY_SEEN, ALARM_SEEN_BYTES));
+	change.change = 2;
+	feed_alarm(&feed, &change);
+	feed_flush(&feed);
+	feed_await_stored(&feed);
+	pg_expect(conn, "SELECT concat_ws(' ', change, offered_at, shown_at) FROM alarms",
+		  "2 2020-01-03 10:00:00.000001+00 2020-01-03 10:00:00.000009+00");
+	pg_expect(conn, "SELECT count(*) FROM quarantine", "0");
 }
 
 static void
@@ -387,6 +455,7 @@ main(void)
 						close_feed),
 		cmocka_unit_test_setup_teardown(test_every_column_of_an_alarm, open_feed,
 						close_feed),
+		cmocka_unit_test_setup_teardown(test_who_saw_an_alarm_first, open_feed, close_feed),
 		cmocka_unit_test_setup_teardown(test_an_alarm_stands_as_after_its_last_change,
 						open_feed, close_feed),
 		cmocka_unit_test_setup_teardown(test_rejected_records_are_kept_once, open_feed,

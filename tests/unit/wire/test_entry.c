@@ -112,7 +112,7 @@ sample_alarm(void)
 		.handed_station_id = 22,
 		.group_id = 23,
 		.until_us = 24,
-		.called_us = 25,
+		.waiting_us = 25,
 		.acknowledged_us = 26,
 		.first_acknowledged_us = 27,
 		.offered_us = 28,
@@ -474,7 +474,7 @@ alarm_change_keeps_its_life(void **state)
 	assert_true(out.actor_kind == ACTOR_CONSOLE && out.reject == REJECT_ALARM_TOO_OLD);
 	assert_true(out.outcome == OUTCOME_TEST && out.stage == ALARM_STAGE_DISPATCHED);
 	assert_true(out.acted_us == 20 && out.escalation == 21 && out.handed_station_id == 22);
-	assert_true(out.group_id == 23 && out.until_us == 24 && out.called_us == 25);
+	assert_true(out.group_id == 23 && out.until_us == 24 && out.waiting_us == 25);
 	assert_true(out.acknowledged_us == 26 && out.first_acknowledged_us == 27);
 	assert_true(out.offered_us == 28 && out.shown_us == 29);
 	assert_string_equal(out.actor, "desk-north");
