@@ -196,6 +196,34 @@ guard:
 	@$(MAKE) --no-print-directory BUILD=$(BUILD) $(BUILD)/guard/hot_path
 	@BUILD=$(BUILD) tests/guard/guard.sh $(if $(RENEW),renew,check)
 
+# ---- floors, load and what else `make bench` measures with: tests/bench/NAME.c -----
+
+BENCH_PROGRAMS := tls_floor copy_floor sync_floor load fill_journal
+ROOMS_bench/tls_floor    := wire base
+ROOMS_bench/copy_floor   := base
+ROOMS_bench/sync_floor   := base
+ROOMS_bench/load         := sim wire base
+ROOMS_bench/fill_journal := journal wire base
+OBJS_bench/load          := $(BUILD)/tests/bench/load_client.o
+
+define bench_program
+$(BUILD)/bench/$(1): $(BUILD)/tests/bench/$(1).o $$(OBJS_bench/$(1)) \
+    $$(ROOMS_bench/$(1):%=$(BUILD)/lib%.a)
+	$$(call say,LINK,bench/$(1))
+	@mkdir -p $$(@D)
+	$(Q)$$(CC) $$(LDFLAGS_ALL) -o $$@ $$^ $$(PKG_LIBS)
+endef
+$(foreach p,$(BENCH_PROGRAMS),$(eval $(call bench_program,$(p))))
+
+# Preloaded into the daemon.
+$(BUILD)/bench/malloc_count.so: tests/bench/malloc_count.c
+	$(call say,LINK,bench/malloc_count.so)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -fPIC -shared -o $@ $<
+
+.PHONY: bench-programs
+bench-programs: $(BENCH_PROGRAMS:%=$(BUILD)/bench/%) $(BUILD)/bench/malloc_count.so
+
 # ---- the daemon with crash points: a test has it die between any two steps -------
 
 .PHONY: crash
@@ -218,10 +246,12 @@ check:
 torture:
 	@BUILD=$(BUILD) tests/torture.sh $(SEEDS)
 
+# QUICK=1: two minutes; BENCH="windows drain": only these; JSON=1: as JSON
 bench:
-	@tests/setup.sh build test
-	@$(MAKE) --no-print-directory BUILD=$(BUILD) all
-	@/usr/bin/python3 -B tests/bench.py --build $(BUILD)
+	@tests/setup.sh build test bench >&2
+	@$(MAKE) --no-print-directory BUILD=$(BUILD) all bench-programs >&2
+	@PYTHONPATH=tests /usr/bin/python3 -B -m bench --build $(BUILD) $(if $(QUICK),--quick) \
+	  $(if $(JSON),--json) $(BENCH)
 
 lint:
 	@BUILD=$(BUILD) tests/lint.sh
@@ -243,7 +273,7 @@ help:
 	@echo 'make demo           set up what is missing, and show the main job; KEEP=1: leave it running'
 	@echo 'make check          set up what is missing, and run every test'
 	@echo 'make unit           build the unit tests into $(BUILD)/unit/'
-	@echo 'make bench          measure against the figures that must hold'
+	@echo 'make bench          the floors and Gatehouse side by side; QUICK=1: in two minutes'
 	@echo 'make guard          instructions of a record by step, against the committed; RENEW=1'
 	@echo 'make torture        what takes hours: SEEDS=200000 power cuts, crashes by pairs'
 	@echo 'make crash          the daemon with crash points, for tests'

@@ -83,7 +83,7 @@ run_system()
 	local log=$logs/system.log xml=$logs/system.xml tests bad skip
 	rm -f "$xml"
 	/usr/bin/python3 -B -m pytest -c tests/pytest.ini -v --junitxml="$xml" \
-		tests/stranger tests/system </dev/null 2>&1 | tee "$log" | sed -u 's/^/  /'
+		tests/bench tests/stranger tests/system </dev/null 2>&1 | tee "$log" | sed -u 's/^/  /'
 	local code=${PIPESTATUS[0]}
 	if [ ! -s "$xml" ]; then
 		count system 0 1 0 "$log"

@@ -29,12 +29,12 @@ lint_format()
 
 lint_gcc()
 {
-	make -j"$(nproc)" BUILD="$BUILD" CC=gcc WERROR=-Werror all unit
+	make -j"$(nproc)" BUILD="$BUILD" CC=gcc WERROR=-Werror all unit bench-programs
 }
 
 lint_clang()
 {
-	make -j"$(nproc)" BUILD="$BUILD-clang" CC=clang-14 WERROR=-Werror all unit
+	make -j"$(nproc)" BUILD="$BUILD-clang" CC=clang-14 WERROR=-Werror all unit bench-programs
 }
 
 # Each header stands alone: includes what it needs, and nothing warns.
@@ -54,7 +54,7 @@ lint_cppcheck()
 	local queue
 	# its macros are for loops and types, which cppcheck has to see to parse them
 	queue=$(echo '#include <sys/queue.h>' | cc -E -M -x c - | grep -o '[^ ]*sys/queue\.h')
-	tracked 'src/*.c' | xargs -r cppcheck -q -j 2 --std=c11 --platform=unix64 \
+	tracked 'src/*.c' 'tests/bench/*.c' | xargs -r cppcheck -q -j 2 --std=c11 --platform=unix64 \
 		--library=posix,gnu --enable=warning,performance,portability --inline-suppr \
 		--suppressions-list=tests/cppcheck.supp --error-exitcode=1 \
 		-D_GNU_SOURCE -Iinclude --include="$queue"

@@ -59,4 +59,13 @@ while IFS=: read -r file _; do
 	[[ $file =~ ^src/(base/fs|ctl/files)\.c$ ]] || breach "$file: must not sync files"
 done < <(grep -rE --include='*.c' '\b(fsync|fdatasync|syncfs)\(' src)
 
+# What a bench is made of is no room of the programs': it may use these.
+while IFS=: read -r file include; do
+	case $include in
+	base/* | wire/* | journal/* | sim/*) ;;
+	*) breach "$file: a bench must not include $include" ;;
+	esac
+done < <(grep -roE --include='*.[ch]' '^#include "[a-z]+/[a-z_0-9]+\.h"' tests/bench |
+	sed -E 's/#include "(.*)"/\1/')
+
 exit $bad

@@ -3,7 +3,7 @@
 #
 # Installs the Debian 12 packages that are missing, and says nothing when none is.
 #
-#   tests/setup.sh [build] [test] [lint]     default: build test
+#   tests/setup.sh [build] [test] [bench] [lint]     default: build test
 #
 # The only script here that changes the machine beyond the build folder, and it
 # does that by apt-get alone.  Where postgresql-15 is new, Debian's package makes
@@ -26,11 +26,14 @@ packages_of()
 			python3-pytest openssl procps strace faketime iproute2 nftables \
 			poppler-utils zbar-tools
 		;;
+	bench)
+		echo gnuplot-nox
+		;;
 	lint)
 		echo clang-14 clang-format-14 cppcheck git shellcheck valgrind
 		;;
 	*)
-		echo "$0: unknown set \"$1\", expected build, test or lint" >&2
+		echo "$0: unknown set \"$1\", expected build, test, bench or lint" >&2
 		return 2
 		;;
 	esac

@@ -32,6 +32,7 @@ BYTES_GET(le_get64, uint64_t, le64toh)
 BYTES_PUT(be_put16, uint16_t, htobe16)
 BYTES_PUT(be_put32, uint32_t, htobe32)
 BYTES_PUT(be_put64, uint64_t, htobe64)
+BYTES_GET(be_get16, uint16_t, be16toh)
 BYTES_GET(be_get32, uint32_t, be32toh)
 BYTES_GET(be_get64, uint64_t, be64toh)
 

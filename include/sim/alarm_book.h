@@ -14,7 +14,9 @@ struct sent_alarm;
 struct alarm_book {
 	struct sent_alarm *by_record; /* hash */
 	uint64_t sent, seen;          /* different alarms; seen: by any console */
+	size_t consoles;              /* that see each alarm, once; 0: not known */
 	struct latency latency;       /* of each sight by each console */
+	struct latency last;          /* of the sight by the last of `consoles` */
 };
 
 /* The record of an alarm goes out.  False when it went out before. */

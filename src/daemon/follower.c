@@ -506,6 +506,8 @@ follower_start(struct follower *follower, struct err *err)
 		return RC_FAIL;
 	if (pthread_create(&follower->thread, NULL, follower_run, follower) != 0)
 		return err_fail(err, "could not start the desk's thread");
+	(void)pthread_setname_np(follower->saver.thread, "checkpoint");
+	(void)pthread_setname_np(follower->thread, "follower");
 	follower->started = true;
 	/* what replay found and no former run journaled */
 	mailbox_ring(loop_mailbox(follower->loop));

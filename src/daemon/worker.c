@@ -383,6 +383,7 @@ worker_start(struct worker *worker, const int *listening, struct err *err)
 		return rc;
 	if (pthread_create(&worker->thread, NULL, worker_run, worker) != 0)
 		return err_fail(err, "could not start a worker thread");
+	(void)pthread_setname_np(worker->thread, "worker");
 	worker->started = true;
 	return RC_OK;
 }

@@ -22,6 +22,7 @@ struct sent_alarm {
 	struct alarm_key key;
 	uint64_t sent_ns;
 	uint64_t position; /* of the change; 0: not seen yet */
+	size_t sights;     /* by how many consoles */
 };
 
 static struct sent_alarm *
@@ -62,8 +63,11 @@ alarm_book_seen(struct alarm_book *book, uint32_t controller, uint64_t seq, uint
 		alarm->position = position;
 		book->seen++;
 	}
-	if (alarm->position == position)
-		latency_add(&book->latency, now_ns - alarm->sent_ns);
+	if (alarm->position != position)
+		return;
+	latency_add(&book->latency, now_ns - alarm->sent_ns);
+	if (++alarm->sights == book->consoles)
+		latency_add(&book->last, now_ns - alarm->sent_ns);
 }
 
 void

@@ -176,6 +176,7 @@ summary_alarms(const struct sim *sim)
 	report_count(object, "snapshot_messages", t->snapshot_messages);
 	report_count(object, "resyncs", t->resyncs);
 	report_latency(object, "latency_ms", &sim->alarms.latency);
+	report_latency(object, "last_console_ms", &sim->alarms.last);
 	return object;
 }
 

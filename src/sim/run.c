@@ -157,6 +157,7 @@ run_make_clients(struct sim *sim)
 		else if (o->speed <= 0)
 			device_stock(d, replay_rows(&sim->replay, i));
 	}
+	sim->alarms.consoles = sim->dispatchers.n;
 	for (uint32_t i = 0; i < sim->dispatchers.n; i++)
 		console_init(&sim->consoles[i], sim, i);
 }

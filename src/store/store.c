@@ -232,6 +232,7 @@ store_start(struct store *s, struct err *err)
 	code = pthread_create(&s->thread, NULL, store_run, s);
 	if (code != 0)
 		return err_fail(err, "could not start the store's thread: %s", strerror(code));
+	(void)pthread_setname_np(s->thread, "store");
 	s->started = true;
 	return RC_OK;
 }

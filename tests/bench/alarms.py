@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How long an alarm takes to a console: alone, beside a load, to very many."""
+
+import itertools
+import time
+
+from bench.figures import Row
+from bench.rig import FIRST, say
+
+ALARMS_PER_S = 50
+FAN_OUT_PER_S = 4
+
+
+class Watch:
+    """Some controllers that raise alarms, and one console that sees them.
+
+    In a simulator of their own, so that the latency is not that of a busy simulator.
+    """
+
+    def __init__(self, rig, consoles=1):
+        self._rig, self._consoles = rig, consoles
+        self._names = itertools.count(1)
+
+    def begin(self, rate=ALARMS_PER_S):
+        rig, name = self._rig, f"watch-{self._consoles}-{next(self._names)}"
+        sim = rig.world.sim("--controllers", FIRST, "--epoch", rig.epoch(), "--alarms", rate,
+                            "--console-dir", rig.some_consoles(self._consoles),
+                            "--duration", 3600, "--drain", name=name, ledger=name)
+        rig.world.wait_status("controllers and consoles of the watch are there", lambda s: (
+            s["desk"]["consoles"] == self._consoles and s["fleet"]["online"] >= FIRST))
+        return sim
+
+    def end(self, sim):
+        return self._rig.world.end_load(sim)["alarms"]
+
+    def rows(self, alarms, when, target):
+        """`target`: p99 in milliseconds."""
+        latency = alarms["latency_ms"]
+        unseen = alarms["sent"] - alarms["seen"]
+        note = f"{alarms['sent']:,} alarms, {unseen} not seen, longest {latency['max']:.1f} ms"
+        yield Row(f"alarm to console {when}, p99", "ms",
+                  [latency["p99"]] if unseen == 0 else [], target, note=note)
+        yield Row("  p50", "ms", [latency["p50"]])
+
+
+def _pause(rig, seconds):
+    """Lets time pass while the daemon is looked at: it must be there at the end."""
+    time.sleep(seconds)
+    rig.status()
+
+
+def alarms(rig):
+    watch, seconds = Watch(rig), rig.plan.alarms_s
+    say(f"alarms, idle and beside 20,000 records/s, {seconds} s each")
+    sim = watch.begin()
+    _pause(rig, seconds)
+    yield from watch.rows(watch.end(sim), "idle", 3)
+    for rate, target in ((5000, 20), (20000, 15)):
+        load = rig.load(rig.plan.fleet)
+        load.say("connect 100")
+        sim = watch.begin()
+        each = rate * seconds // rig.plan.fleet
+        load.say(f"send {each} 64 {rate}")
+        seen = watch.end(sim)
+        rig.wait_stored()
+        rig.check_stored(load, each)
+        load.end()
+        rig.empty()
+        yield from watch.rows(seen, f"at {rate:,} records/s", target)
+
+
+def fan_out(rig, points):
+    """One alarm to many consoles.  Fills points["consoles"] for the plot, too."""
+    for consoles in rig.plan.consoles:
+        say(f"alarms to {consoles:,} consoles")
+        watch = Watch(rig, consoles)
+        sim = watch.begin(FAN_OUT_PER_S)
+        cpu = rig.daemon_s()
+        _pause(rig, rig.plan.fan_out_s)
+        cpu = rig.daemon_s() - cpu
+        seen = watch.end(sim)
+        last = seen["last_console_ms"]
+        per_alarm_us = cpu / max(1, rig.plan.fan_out_s * FAN_OUT_PER_S) * 1e6
+        points["consoles"].append({"consoles": consoles, "us": per_alarm_us,
+                                   "p50_ms": last["p50"], "p99_ms": last["p99"]})
+        most = consoles == rig.plan.consoles[-1]
+        yield Row(f"one alarm to {consoles:,} consoles, the last of them, p99", "ms",
+                  [last["p99"]] if last["samples"] else [], 20 if most else None,
+                  note=f"{last['samples']} alarms, longest {last['max']:.1f} ms, the simulator's "
+                       f"own reading included")
+        yield Row("  CPU of gatehoused per alarm and its restore", "us", [per_alarm_us])
