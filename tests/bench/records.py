@@ -16,6 +16,7 @@ WINDOW_NAMES = {64: "window 64, backlog", 8: "window 8", 1: "window 1, live"}
 BACKLOG_SPACING_US = 1000000  # a busy door, while the line was down
 RATIO_TARGET = 1.25
 SUSTAINED_TARGET = 80000
+SYNCS_MAX = 500  # of the floor of sync, in one run
 
 
 class Run:
@@ -26,7 +27,7 @@ class Run:
             rig.empty()
         load.say(f"spacing {BACKLOG_SPACING_US if window == 64 else 0}")
         rig.checkpoint()
-        journal = rig.status()["journal"]
+        was = rig.status()
         daemon, postgres, begun = rig.daemon_s(), rig.postgres_s(), time.monotonic()
         threads = spent.threads_cpu_s(rig.world.daemon.pid)
         self.records = load.say(f"send {each} {window} 0")["acked"]
@@ -38,12 +39,17 @@ class Run:
         after = spent.threads_cpu_s(rig.world.daemon.pid)
         self.threads_us = {name: seconds / self.records * US
                            for name, seconds in spent.by_name(threads, after).items()}
-        now = rig.status()["journal"]
-        self.syncs = now["syncs_total"] - journal["syncs_total"]
-        self.sync_us = ((now["syncs_total"] * now["sync_us_mean"] -
-                         journal["syncs_total"] * journal["sync_us_mean"]) / self.syncs)
+        self._look_at_journal(was, rig.status())
         if not keep_table:
             rig.check_stored(load, each)
+
+    def _look_at_journal(self, was, now):
+        journals = [(s["journal"]["syncs_total"], s["journal"]["sync_us_mean"],
+                     s["positions"]["appended"]) for s in (was, now)]
+        (syncs, us, position), (syncs_now, us_now, position_now) = journals
+        self.syncs = syncs_now - syncs
+        self.sync_us = (syncs_now * us_now - syncs * us) / self.syncs
+        self.group_bytes = round((position_now - position) / self.syncs)
 
     @property
     def us(self):
@@ -60,18 +66,19 @@ def tls_floor_us(floor, load, each, window):
 def _side_by_side(rig, window, ours, floor):
     """Round by round: the daemon, the floor of TLS, and COPY of the rows that came of it."""
     each, path = rig.plan.each[window], rig.folder / "rows.copy"
-    runs, tls, copy = [], [], []
+    runs, tls, copy, sync = [], [], [], []
     for number in range(rig.plan.rounds):
         say(f"window {window}, run {number + 1}: {each * ours.controllers:,} records")
         runs.append(Run(rig, ours, each, window))
+        sync.append(_sync_floor_us(rig, runs[-1]))
         tls.append(tls_floor_us(*floor, each, window))
         rig.save_rows(path)
         copy.append(rig.copy_floor(path)[0] * US)
         path.unlink()
-    return runs, tls, copy
+    return runs, tls, copy, sync
 
 
-def _window_rows(window, runs, tls, copy):
+def _window_rows(window, runs, tls, copy, sync):
     name = WINDOW_NAMES[window]
     floors = [a + b for a, b in zip(tls, copy)]
     yield Row(f"{name}: CPU / (TLS + COPY floor)", "x", ratios([r.us for r in runs], floors),
@@ -84,16 +91,16 @@ def _window_rows(window, runs, tls, copy):
     yield Row("  its PostgreSQL", "us", [r.postgres_us for r in runs])
     yield Row("  floor of TLS", "us", tls)
     yield Row("  floor of COPY", "us", copy)
+    yield Row("  a sync of the journal / append and fdatasync of as much", "x",
+              ratios([r.sync_us for r in runs], sync),
+              note=f"{runs[-1].sync_us:.0f} us, {sync[-1]:.0f} us, groups of "
+                   f"{runs[-1].group_bytes:,} bytes")
 
 
-def _sync_row(rig, run):
-    """The journal's syncs beside those of the same bytes in the same groups."""
-    group = max(1, round(run.records / run.syncs * 100))  # an entry takes some 100 bytes
-    done = sync_floor(rig.build, rig.folder, group, min(run.syncs, 2000))
-    floor_us = done["seconds"] / done["groups"] * US
-    return Row("one sync of the journal / append and fdatasync of as much", "x",
-               [run.sync_us / floor_us],
-               note=f"{run.sync_us:.0f} us, {floor_us:.0f} us, groups of {group:,} bytes")
+def _sync_floor_us(rig, run):
+    """The same bytes in the same groups, without a daemon around them."""
+    done = sync_floor(rig.build, rig.folder, run.group_bytes, min(run.syncs, SYNCS_MAX))
+    return done["seconds"] / done["groups"] * US
 
 
 def windows(rig):
@@ -105,13 +112,13 @@ def windows(rig):
     theirs = rig.load(fleet, port=server.port)
     theirs.say("connect 100")
     for window in rig.plan.each:
-        runs, tls, copy = _side_by_side(rig, window, ours, (server, theirs))
-        yield from _window_rows(window, runs, tls, copy)
+        measured = _side_by_side(rig, window, ours, (server, theirs))
+        runs = measured[0]
+        yield from _window_rows(window, *measured)
         if window == 64:
             yield Row(f"records/s acknowledged and stored, {fleet:,} connections, window 64",
                       "records/s", [r.records / r.stored_s for r in runs], SUSTAINED_TARGET,
                       at_least, "daemon, PostgreSQL and load together")
-            yield _sync_row(rig, runs[-1])
     for thing in (ours, theirs, server):
         thing.end()
 
@@ -130,7 +137,7 @@ def table_growth(rig):
     """All in the partition of today: the one that is written to."""
     plan, load = rig.plan, rig.load(rig.plan.fleet)
     load.say("connect 100")
-    each = plan.each[8]
+    each = plan.rows_before // plan.fleet
     small, large = [], []
     for _ in range(plan.rounds):
         rig.empty()

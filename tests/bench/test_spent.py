@@ -3,58 +3,57 @@
 
 Guards the numerator of each ratio.  Without the reaped children a backend that ended
 within a measurement costs nothing; without the search for the last bracket a process
-with one in its name costs anything.
+with one in its name has anybody's children.
 """
 
 import pytest
-from bench.spent import TICKS, by_name, cpu_s, family_cpu_s, rss_bytes, threads_cpu_s
+from bench.spent import NS, TICKS, by_name, cpu_s, family_cpu_s, rss_bytes, threads_cpu_s
 
 
-def put(proc, pid, ppid, name="postgres", own=(0, 0), reaped=(0, 0)):
+def put(proc, pid, ppid, name="postgres", own_s=(0,), reaped=(0, 0)):
+    """A process whose threads were on a CPU for so long; `reaped` in ticks."""
     folder = proc / str(pid)
     folder.mkdir(parents=True)
-    times = " ".join(str(t) for t in (*own, *reaped))
-    text = f"{pid} ({name}) S {ppid} 0 0 0 0 0 0 0 0 0 {times} 20 0 1 0 0\n"
-    (folder / "stat").write_text(text)
-    return text
+    (folder / "stat").write_text(f"{pid} ({name}) S {ppid} 0 0 0 0 0 0 0 0 0 77 77 "
+                                 f"{reaped[0]} {reaped[1]} 20 0 1 0 0\n")
+    for thread, seconds in enumerate(own_s, start=pid):
+        task = folder / "task" / str(thread)
+        task.mkdir(parents=True)
+        (task / "schedstat").write_text(f"{int(seconds * NS)} 999 5\n")
+        (task / "comm").write_text((name if thread == pid else "worker") + "\n")
 
 
-def test_a_name_with_brackets_and_spaces_moves_no_field(tmp_path):
-    put(tmp_path, 10, 1, name="a) S 7 (b", own=(3, 4), reaped=(100, 100))
-    assert cpu_s(10, tmp_path) == 7 / TICKS
+def test_all_threads_of_a_process_count(tmp_path):
+    put(tmp_path, 10, 1, own_s=(1, 0.5, 0.25), reaped=(100, 100))
+    assert cpu_s(10, tmp_path) == pytest.approx(1.75)
 
 
 def test_a_family_is_the_parent_living_children_and_reaped_ones(tmp_path):
-    put(tmp_path, 10, 1, own=(1, 2), reaped=(10, 20))
-    put(tmp_path, 11, 10, own=(100, 200), reaped=(5000, 5000))
-    put(tmp_path, 12, 10, own=(1000, 2000))
-    put(tmp_path, 13, 11, own=(90000, 0))  # a grandchild is its parent's business
-    put(tmp_path, 14, 1, own=(90000, 0))
+    put(tmp_path, 10, 1, own_s=(1,), reaped=(10 * TICKS, 20 * TICKS))
+    put(tmp_path, 110, 10, own_s=(100,), reaped=(5000, 5000))
+    put(tmp_path, 120, 10, name="a) S 7 (b", own_s=(1000,))
+    put(tmp_path, 130, 110, own_s=(90000,))  # a grandchild is its parent's business
+    put(tmp_path, 140, 1, name="c) S 10 (d", own_s=(90000,))
     (tmp_path / "self").mkdir()
-    assert family_cpu_s(10, tmp_path) == (3 + 30 + 300 + 3000) / TICKS
+    assert family_cpu_s(10, tmp_path) == pytest.approx(1 + 30 + 100 + 1000)
 
 
 def test_a_child_that_ended_keeps_its_time_with_the_parent(tmp_path):
-    put(tmp_path, 10, 1, own=(1, 1))
-    put(tmp_path, 11, 10, own=(30, 40))
+    put(tmp_path, 10, 1, own_s=(1,), reaped=(0, 0))
+    put(tmp_path, 110, 10, own_s=(0.7,))
     before = family_cpu_s(10, tmp_path)
-    (tmp_path / "11/stat").unlink()
-    (tmp_path / "10/stat").write_text("10 (postgres) S 1 0 0 0 0 0 0 0 0 0 1 1 30 40 20 0\n")
-    assert family_cpu_s(10, tmp_path) == before
+    (tmp_path / "110/stat").unlink()
+    (tmp_path / "10/stat").write_text(f"10 (postgres) S 1 0 0 0 0 0 0 0 0 0 1 1 "
+                                      f"{TICKS * 3 // 10} {TICKS * 4 // 10} 20 0\n")
+    assert family_cpu_s(10, tmp_path) == pytest.approx(before)
 
 
 def test_threads_are_told_apart_by_id_and_summed_by_name(tmp_path):
-    text = put(tmp_path, 10, 1)
-    for thread, own in ((10, 5), (11, 7), (12, 9)):
-        folder = tmp_path / f"10/task/{thread}"
-        folder.mkdir(parents=True)
-        name = "main" if thread == 10 else "worker"
-        (folder / "stat").write_text(text.replace("postgres", name).replace(" 0 0 0 0 20 ",
-                                                                            f" {own} 0 0 0 20 "))
+    put(tmp_path, 10, 1, name="main", own_s=(5, 7, 9))
     seen = threads_cpu_s(10, tmp_path)
-    assert seen[11] == ("worker", 7 / TICKS)
-    assert by_name({}, seen)["worker"] == pytest.approx(16 / TICKS)
-    assert by_name({11: ("worker", 7 / TICKS)}, seen)["worker"] == pytest.approx(9 / TICKS)
+    assert seen[11] == ("worker", pytest.approx(7))
+    assert by_name({}, seen) == {"main": pytest.approx(5), "worker": pytest.approx(16)}
+    assert by_name({11: ("worker", 7)}, seen)["worker"] == pytest.approx(9)
 
 
 def test_memory_is_the_resident_one(tmp_path):
