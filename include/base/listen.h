@@ -21,7 +21,10 @@ enum rc listen_tcp(const char *address, uint16_t port, int *fd, uint16_t *bound,
 enum rc listen_unix(const char *path, int *fd, struct err *err) MUST_CHECK;
 
 struct listener_hooks {
-	bool (*has_room)(void *arg);      /* false: accept nobody for now */
+	bool (*has_room)(void *arg); /* false: accept nobody for now */
+	/* true: accept nobody in this turn; the loop has more to do, and asks again in the
+	 * next one.  May be NULL. */
+	bool (*is_busy)(void *arg);
 	void (*on_fd)(void *arg, int fd); /* takes the connection */
 };
 

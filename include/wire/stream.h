@@ -52,6 +52,7 @@ struct stream_hooks {
 
 struct stream_limits {
 	uint64_t handshake_timeout_ms;
+	unsigned handshake_steps; /* of all handshakes together in one turn; one takes two */
 	/* Read from one stream in one turn, then it is the others' turn; also the most
 	 * that is kept of what on_bytes did not use up.  Above the longest message. */
 	size_t read_budget_bytes;
@@ -67,6 +68,9 @@ void stream_set_free(struct stream_set **set);
  * whose budget ran out in the next turn, frees what is dead. */
 void stream_set_turn(struct stream_set *set);
 
+/* Handshakes that could go on, and wait for a turn: more than a few, and it is better
+ * to let others wait in the kernel's queue. */
+size_t stream_set_handshakes_ready(const struct stream_set *set);
 /* Ends the open ones whose certificate is revoked by `tls`, a context that is newer
  * than theirs: on_closed(STREAM_END_BAD_CERTIFICATE). */
 void stream_set_end_revoked(struct stream_set *set, const struct tls *tls);

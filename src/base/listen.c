@@ -16,7 +16,7 @@
 #include "base/log.h"
 
 /* As many as the kernel allows (net.core.somaxconn): a fleet comes back at once. */
-enum { LISTEN_BACKLOG = 65535, LISTEN_ACCEPTS_PER_TURN = 64, LISTEN_PAUSE_MS = 100 };
+enum { LISTEN_BACKLOG = 65535, LISTEN_ACCEPTS_PER_TURN = 16, LISTEN_PAUSE_MS = 100 };
 
 /* Owner: the loop's thread. */
 struct listener {
@@ -164,6 +164,8 @@ listener_readable_cb(evutil_socket_t listening, short what, void *arg)
 	for (int i = 0; i < LISTEN_ACCEPTS_PER_TURN; i++) {
 		int fd;
 
+		if (listener->hooks->is_busy != NULL && listener->hooks->is_busy(listener->arg))
+			return;
 		if (!listener->hooks->has_room(listener->arg)) {
 			listener_pause(listener, "the limit of connections is reached");
 			return;

@@ -102,6 +102,10 @@ static const struct conf_key settings_keys[] = {
 	INT("tls.handshake_timeout_ms", handshake_timeout_ms, "10000", 100, 120000, "ms",
 	    "A connection whose handshake is not done by then is closed. Slow mobile links need "
 	    "seconds; an attacker who holds sockets open gets no more than this."),
+	INT("tls.handshake_steps", handshake_steps, "8", 1, 10000, "",
+	    "Steps of handshakes, two for each, that a worker does before the records and alarms "
+	    "of those who are connected have their turn. One takes up to half a millisecond. Who "
+	    "comes meanwhile waits in the kernel's queue."),
 
 	PATH("card.keys_dir", keys_dir, "/var/lib/gatehouse/keys", SETTINGS_PATH_MAX,
 	     "Folder of the keys that turn card numbers into tokens: site.key, and one "

@@ -149,6 +149,17 @@ worker_has_room(void *arg)
 	return connections < (uint64_t)setup->settings->connections_max;
 }
 
+/* Who waits in the kernel's queue costs no time, and its handshake's limit has not
+ * begun.  A client that says nothing is not waited for here. */
+static bool
+worker_is_busy(void *arg)
+{
+	const struct worker_entrance *at = arg;
+	size_t steps = (size_t)at->worker->setup.settings->handshake_steps;
+
+	return stream_set_handshakes_ready(at->worker->streams) >= 2 * steps;
+}
+
 static void
 worker_accept(void *arg, int fd)
 {
@@ -167,6 +178,7 @@ worker_accept(void *arg, int fd)
 
 static const struct listener_hooks worker_listener_hooks = {
 	.has_room = worker_has_room,
+	.is_busy = worker_is_busy,
 	.on_fd = worker_accept,
 };
 
@@ -352,6 +364,7 @@ worker_new(struct worker **out, const struct worker_setup *setup, struct err *er
 		.on_mail = worker_mail_cb, .on_turn = worker_turn_cb, .arg = worker};
 	struct stream_limits limits = {
 		.handshake_timeout_ms = (uint64_t)settings->handshake_timeout_ms,
+		.handshake_steps = (unsigned)settings->handshake_steps,
 		.read_budget_bytes = (size_t)settings->read_budget_kb * 1024,
 		/* the hub's credit, and room for what a session says itself */
 		.output_limit_bytes = (size_t)settings->console_queue_kb * 1024 + 64 * 1024,

@@ -40,6 +40,7 @@ enum {
 	RUN_SPARE_FDS = 64,       /* beside the connections */
 	RUN_ALARM_PATIENCE_S = 5, /* at the end, for alarms that no console may see */
 	RUN_HANDSHAKE_TIMEOUT_MS = 30000,
+	RUN_HANDSHAKE_STEPS = 64,      /* in one turn: some 30 ms */
 	RUN_READ_BYTES = 128 * 1024,   /* twice the longest message */
 	RUN_OUTPUT_BYTES = 256 * 1024, /* per connection, unsent */
 };
@@ -433,6 +434,7 @@ run_make_loop(struct run *run, struct err *err)
 {
 	const struct loop_hooks hooks = {.on_mail = run_mail, .on_turn = run_turn, .arg = run};
 	const struct stream_limits limits = {.handshake_timeout_ms = RUN_HANDSHAKE_TIMEOUT_MS,
+					     .handshake_steps = RUN_HANDSHAKE_STEPS,
 					     .read_budget_bytes = RUN_READ_BYTES,
 					     .output_limit_bytes = RUN_OUTPUT_BYTES};
 	struct sim *sim = &run->sim;

@@ -78,6 +78,7 @@ stream_end(struct stream *stream, enum stream_end end, const struct err *err)
 	(void)event_del(&stream->writable);
 	stream_unmark_dirty(stream);
 	stream_unmark_left_over(stream);
+	stream_unmark_ready(stream);
 	TAILQ_REMOVE(stream_list_of(stream), stream, in_all);
 	stream->state = STREAM_DEAD;
 	TAILQ_INSERT_TAIL(&set->dead, stream, in_all);

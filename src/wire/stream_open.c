@@ -103,15 +103,15 @@ stream_opened(struct stream *stream)
 	stream->state = STREAM_OPEN;
 	stream_plan_renewal(stream);
 	TAILQ_INSERT_TAIL(stream_list_of(stream), stream, in_all);
-	if (stream->paused)
-		(void)event_del(&stream->readable);
+	if (!stream->paused)
+		(void)event_add(&stream->readable, NULL);
 	stream->hooks->on_open(stream->arg, stream);
 	/* the client's first bytes may have come with the end of the handshake */
 	if (stream->state == STREAM_OPEN && !stream->paused)
 		stream_mark_left_over(stream);
 }
 
-static void
+void
 stream_shake(struct stream *stream)
 {
 	int result, error;
@@ -126,7 +126,9 @@ stream_shake(struct stream *stream)
 	error = SSL_get_error(stream->ssl, result);
 	if (error == SSL_ERROR_WANT_WRITE)
 		(void)event_add(&stream->writable, NULL);
-	else if (error != SSL_ERROR_WANT_READ)
+	else if (error == SSL_ERROR_WANT_READ)
+		(void)event_add(&stream->readable, NULL);
+	else
 		stream_handshake_failed(stream, error);
 }
 
@@ -139,7 +141,7 @@ stream_readable_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	must(stream->magic == STREAM_MAGIC);
 	if (stream->state == STREAM_HANDSHAKE)
-		stream_shake(stream);
+		stream_mark_ready(stream);
 	else if (stream->state == STREAM_OPEN && !stream->left_over)
 		stream_read(stream);
 }
@@ -154,7 +156,7 @@ stream_writable_cb(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	must(stream->magic == STREAM_MAGIC);
 	if (stream->state == STREAM_HANDSHAKE)
-		stream_shake(stream);
+		stream_mark_ready(stream);
 	else if (stream->state == STREAM_OPEN)
 		(void)stream_flush(stream);
 }

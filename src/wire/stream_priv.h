@@ -38,12 +38,13 @@ struct stream {
 	void *arg;
 	struct buf kept; /* read, and not used up by the owner */
 	struct buf out;  /* written, and not with the kernel */
-	bool paused, dirty, left_over;
+	bool paused, dirty, left_over, ready;
 	uint64_t dirty_turn, left_over_turn; /* since when */
 	uint64_t deadline_ms;                /* of the handshake */
 	uint64_t session_due_ms;             /* of a fresh session; 0: never */
 	struct tls_peer peer;                /* once it is open */
 	TAILQ_ENTRY(stream) in_all, in_dirty, in_left_over;
+	TAILQ_ENTRY(stream) in_ready;
 	char address[STREAM_ADDRESS_MAX];
 };
 
@@ -59,7 +60,9 @@ struct stream_set {
 	uint64_t turn;
 	struct stream_list handshaking; /* oldest first */
 	struct stream_list open;
-	struct stream_list renewing;  /* open, too; by session_due_ms */
+	struct stream_list renewing; /* open, too; by session_due_ms */
+	struct stream_list ready;    /* in their handshake, and it can go on */
+	size_t n_ready;
 	struct stream_list dirty;     /* have something to send */
 	struct stream_list left_over; /* may have more to read than one turn's budget */
 	struct stream_list dead;
@@ -73,6 +76,9 @@ struct stream_list *stream_list_of(const struct stream *stream);
 /* Something is to be sent; nothing is any more. */
 void stream_mark_dirty(struct stream *stream);
 void stream_unmark_dirty(struct stream *stream);
+/* The handshake can go on, when it is its turn; it can't any more. */
+void stream_mark_ready(struct stream *stream);
+void stream_unmark_ready(struct stream *stream);
 /* There may be more to read without the socket saying so; there is not. */
 void stream_mark_left_over(struct stream *stream);
 void stream_unmark_left_over(struct stream *stream);
@@ -92,6 +98,8 @@ void stream_free(struct stream *stream);
 
 /* ---- stream_open.c: the beginning ------------------------------------------- */
 
+/* One step of the handshake, as far as what came allows. */
+void stream_shake(struct stream *stream);
 /* The client is given a fresh session, for when it comes back. */
 void stream_renew_session(struct stream *stream);
 

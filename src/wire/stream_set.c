@@ -4,7 +4,10 @@
  * is dead, and what is done for them at the end of each turn.
  *
  * Fairness: one stream fills the scratch buffer at most once per turn; what is
- * left waits for the next turn, in which everybody else is served too.
+ * left waits for the next turn, in which everybody else is served too.  A step of
+ * a handshake takes as long as a hundred records: a turn has few of them, in the
+ * order in which they could be done, so that a fleet that comes back at once
+ * delays nobody who is there.
  *
  * Owner: the loop's thread.
  */
@@ -47,6 +50,29 @@ stream_unmark_dirty(struct stream *stream)
 		return;
 	stream->dirty = false;
 	TAILQ_REMOVE(&stream->set->dirty, stream, in_dirty);
+}
+
+void
+stream_mark_ready(struct stream *stream)
+{
+	/* it stays readable, and would say so in each turn */
+	(void)event_del(&stream->readable);
+	if (stream->ready)
+		return;
+	stream->ready = true;
+	stream->set->n_ready++;
+	TAILQ_INSERT_TAIL(&stream->set->ready, stream, in_ready);
+	loop_again(stream->set->loop);
+}
+
+void
+stream_unmark_ready(struct stream *stream)
+{
+	if (!stream->ready)
+		return;
+	stream->ready = false;
+	stream->set->n_ready--;
+	TAILQ_REMOVE(&stream->set->ready, stream, in_ready);
 }
 
 void
@@ -129,6 +155,7 @@ stream_set_new(struct stream_set **out, struct loop *loop, const struct stream_l
 	TAILQ_INIT(&set->handshaking);
 	TAILQ_INIT(&set->open);
 	TAILQ_INIT(&set->renewing);
+	TAILQ_INIT(&set->ready);
 	TAILQ_INIT(&set->dirty);
 	TAILQ_INIT(&set->left_over);
 	TAILQ_INIT(&set->dead);
@@ -187,6 +214,26 @@ stream_set_read_left_over(struct stream_set *set)
 }
 
 static void
+stream_set_shake(struct stream_set *set)
+{
+	struct stream *stream;
+
+	for (unsigned i = 0; i < set->limits.handshake_steps; i++) {
+		stream = TAILQ_FIRST(&set->ready);
+		if (stream == NULL)
+			return;
+		stream_unmark_ready(stream);
+		stream_shake(stream);
+	}
+}
+
+size_t
+stream_set_handshakes_ready(const struct stream_set *set)
+{
+	return set->n_ready;
+}
+
+static void
 stream_set_flush(struct stream_set *set)
 {
 	struct stream *stream;
@@ -203,12 +250,14 @@ stream_set_turn(struct stream_set *set)
 	/* also for the reading of the turn that comes */
 	tls_memory_use(&set->spares);
 	stream_set_read_left_over(set);
+	stream_set_shake(set);
 	/* what was written while reading leaves in this turn, too; what the owner
 	 * writes because all was sent leaves in the next */
 	set->turn++;
 	stream_set_flush(set);
 	stream_set_bury(set);
 	set->turn++;
-	if (!TAILQ_EMPTY(&set->left_over) || !TAILQ_EMPTY(&set->dirty) || !TAILQ_EMPTY(&set->dead))
+	if (!TAILQ_EMPTY(&set->ready) || !TAILQ_EMPTY(&set->left_over) ||
+	    !TAILQ_EMPTY(&set->dirty) || !TAILQ_EMPTY(&set->dead))
 		loop_again(set->loop);
 }

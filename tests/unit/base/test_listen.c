@@ -226,6 +226,7 @@ a_path_has_to_fit(void **state)
 struct guard {
 	struct loop *loop;
 	unsigned room, asked, accepted, wanted;
+	unsigned busy; /* turns in which there is more to do */
 };
 
 static bool
@@ -295,6 +296,46 @@ accepting_pauses_without_room_and_goes_on(void **state)
 		assert_int_equal(close(clients[i]), 0);
 }
 
+static bool
+is_busy(void *arg)
+{
+	struct guard *guard = arg;
+
+	if (guard->busy == 0)
+		return false;
+	guard->busy--;
+	/* so it is asked again only in the next turn, and nobody was let in meanwhile */
+	assert_int_equal(guard->accepted, 0);
+	return true;
+}
+
+static void
+who_comes_while_much_is_to_do_waits_and_is_not_forgotten(void **state)
+{
+	static const struct listener_hooks hooks = {
+		.has_room = has_room, .is_busy = is_busy, .on_fd = on_fd};
+	struct loop_hooks loop_hooks = {.on_mail = no_mail};
+	struct guard guard = {.room = 5, .wanted = 5, .busy = 10};
+	struct listener *listener;
+	uint16_t bound;
+	struct err err;
+	int fd, clients[5];
+
+	(void)state;
+	assert_int_equal(loop_new(&guard.loop, &loop_hooks, &err), RC_OK);
+	assert_int_equal(listen_tcp("127.0.0.1", 0, &fd, &bound, &err), RC_OK);
+	assert_int_equal(listener_new(&listener, guard.loop, fd, &hooks, &guard, &err), RC_OK);
+	for (size_t i = 0; i < ARRAY_LEN(clients); i++)
+		clients[i] = connect_tcp(bound);
+	loop_run(guard.loop);
+	assert_int_equal(guard.busy, 0);
+	assert_int_equal(guard.accepted, 5);
+	listener_free(&listener);
+	loop_free(&guard.loop);
+	for (size_t i = 0; i < ARRAY_LEN(clients); i++)
+		assert_int_equal(close(clients[i]), 0);
+}
+
 int
 main(void)
 {
@@ -309,6 +350,7 @@ main(void)
 		cmocka_unit_test_teardown(a_file_at_the_path_is_not_taken_away, remove_path),
 		cmocka_unit_test(a_path_has_to_fit),
 		cmocka_unit_test(accepting_pauses_without_room_and_goes_on),
+		cmocka_unit_test(who_comes_while_much_is_to_do_waits_and_is_not_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);

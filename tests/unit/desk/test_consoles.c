@@ -215,6 +215,7 @@ fixture_init(struct fixture *f)
 {
 	struct loop_hooks hooks = {.on_mail = on_mail, .arg = f};
 	struct stream_limits limits = {.handshake_timeout_ms = 1000000,
+				       .handshake_steps = 64,
 				       .read_budget_bytes = 65536,
 				       .output_limit_bytes = 128 * 1024};
 	struct consoles_conf conf = {

@@ -195,6 +195,7 @@ side_init(struct rig *rig, unsigned index, unsigned groups)
 	struct side *side = &rig->sides[index];
 	struct loop_hooks hooks = {.on_mail = side_on_mail, .on_turn = side_on_turn, .arg = side};
 	struct stream_limits limits = {.handshake_timeout_ms = UINT64_C(1) << 40,
+				       .handshake_steps = 64,
 				       .read_budget_bytes = 65536,
 				       .output_limit_bytes = 128 * 1024};
 	char *keys = xasprintf("%s/keys", rig_folder);
@@ -282,6 +283,7 @@ rig_make(unsigned groups, bool registrar, uint64_t gather_ms)
 	struct loop_hooks hooks = {
 		.on_mail = outside_on_mail, .on_turn = outside_on_turn, .arg = rig};
 	struct stream_limits limits = {.handshake_timeout_ms = UINT64_C(1) << 40,
+				       .handshake_steps = 64,
 				       .read_budget_bytes = 65536,
 				       .output_limit_bytes = 1 << 20};
 	struct err err;

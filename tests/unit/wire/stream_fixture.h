@@ -27,7 +27,13 @@
 #include "certificates.h"
 #include "wire/stream.h"
 
-enum { BUDGET = 4096, OUTPUT_LIMIT = 256 * 1024, HANDSHAKE_MS = 5, TICK_MS = 1 };
+enum {
+	BUDGET = 4096,
+	HANDSHAKE_STEPS = 1,
+	OUTPUT_LIMIT = 256 * 1024,
+	HANDSHAKE_MS = 5,
+	TICK_MS = 1
+};
 /* Far beyond what any test needs: a turn lasts a tick at most. */
 enum { TURNS_MAX = 5000, SIDES_MAX = 4 };
 
@@ -196,6 +202,7 @@ fixture_new(const struct pki *pki)
 	struct fixture *f = xcalloc(1, sizeof(*f));
 	struct loop_hooks hooks = {.on_mail = fixture_no_mail};
 	struct stream_limits limits = {.handshake_timeout_ms = HANDSHAKE_MS,
+				       .handshake_steps = HANDSHAKE_STEPS,
 				       .read_budget_bytes = BUDGET,
 				       .output_limit_bytes = OUTPUT_LIMIT};
 

@@ -52,6 +52,44 @@ tear_down(void **state)
 	return 0;
 }
 
+/* ---- Whose turn it is ----------------------------------------------------------------- */
+
+static unsigned
+opened(const struct fixture *f)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < SIDES_MAX; i++)
+		n += f->servers[i].opened + f->clients[i].opened;
+	return n;
+}
+
+/* Seen to fail with handshakes done as they come. */
+static void
+who_is_here_does_not_wait_for_who_comes(void **state)
+{
+	struct fixture *f = *state;
+	struct side *client = client_open(f, "north-17"), *server = &f->servers[0];
+	uint64_t written = 0;
+	bool some_waited = false;
+
+	for (int i = 1; i < SIDES_MAX; i++)
+		(void)client_begin(f, "north-17");
+	for (int turns = 0; opened(f) < 2 * SIDES_MAX; turns++) {
+		unsigned before = opened(f);
+
+		assert_true(turns < TURNS_MAX);
+		assert_int_equal(side_write(client, &written, 1), RC_OK);
+		turn(f);
+		/* what was sent in the turn before has come, and one step was done */
+		assert_true(server->received + 1 >= written);
+		assert_true(opened(f) - before <= HANDSHAKE_STEPS);
+		some_waited = some_waited || stream_set_handshakes_ready(f->set) > 0;
+	}
+	assert_true(some_waited);
+	assert_int_equal(stream_set_handshakes_ready(f->set), 0);
+}
+
 /* ---- Who is let in --------------------------------------------------------------------- */
 
 static void
@@ -425,6 +463,8 @@ main(void)
 {
 #define ON_LOOP(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(who_is_here_does_not_wait_for_who_comes, set_up,
+						tear_down),
 		ON_LOOP(both_sides_know_each_other),
 		cmocka_unit_test(a_name_comes_from_one_uri_of_ours),
 		ON_LOOP(another_alpn_is_refused),
