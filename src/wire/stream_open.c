@@ -99,6 +99,8 @@ stream_opened(struct stream *stream)
 		return;
 	}
 	tls_peer_learn(stream->ssl, &stream->peer);
+	if (stream->tls->server)
+		tls_peer_shed(stream->ssl);
 	TAILQ_REMOVE(stream_list_of(stream), stream, in_all);
 	stream->state = STREAM_OPEN;
 	stream_plan_renewal(stream);

@@ -39,6 +39,7 @@ struct stream {
 	struct buf kept; /* read, and not used up by the owner */
 	struct buf out;  /* written, and not with the kernel */
 	bool paused, dirty, left_over, ready;
+	bool begun;                          /* its handshake has made a step */
 	uint64_t dirty_turn, left_over_turn; /* since when */
 	uint64_t deadline_ms;                /* of the handshake */
 	uint64_t session_due_ms;             /* of a fresh session; 0: never */
@@ -61,7 +62,8 @@ struct stream_set {
 	struct stream_list handshaking; /* oldest first */
 	struct stream_list open;
 	struct stream_list renewing; /* open, too; by session_due_ms */
-	struct stream_list ready;    /* in their handshake, and it can go on */
+	/* in their handshake, and it can go on, or it can begin */
+	struct stream_list ready, ready_new;
 	size_t n_ready;
 	struct stream_list dirty;     /* have something to send */
 	struct stream_list left_over; /* may have more to read than one turn's budget */

@@ -5,9 +5,9 @@
  *
  * Fairness: one stream fills the scratch buffer at most once per turn; what is
  * left waits for the next turn, in which everybody else is served too.  A step of
- * a handshake takes as long as a hundred records: a turn has few of them, in the
- * order in which they could be done, so that a fleet that comes back at once
- * delays nobody who is there.
+ * a handshake takes as long as a hundred records: a turn has few of them, so that a
+ * fleet that comes back at once delays nobody who is there.  What was begun goes
+ * before what is new: or all of them would be done at the same time, which is late.
  *
  * Owner: the loop's thread.
  */
@@ -61,7 +61,8 @@ stream_mark_ready(struct stream *stream)
 		return;
 	stream->ready = true;
 	stream->set->n_ready++;
-	TAILQ_INSERT_TAIL(&stream->set->ready, stream, in_ready);
+	TAILQ_INSERT_TAIL(stream->begun ? &stream->set->ready : &stream->set->ready_new, stream,
+			  in_ready);
 	loop_again(stream->set->loop);
 }
 
@@ -72,7 +73,8 @@ stream_unmark_ready(struct stream *stream)
 		return;
 	stream->ready = false;
 	stream->set->n_ready--;
-	TAILQ_REMOVE(&stream->set->ready, stream, in_ready);
+	TAILQ_REMOVE(stream->begun ? &stream->set->ready : &stream->set->ready_new, stream,
+		     in_ready);
 }
 
 void
@@ -156,6 +158,7 @@ stream_set_new(struct stream_set **out, struct loop *loop, const struct stream_l
 	TAILQ_INIT(&set->open);
 	TAILQ_INIT(&set->renewing);
 	TAILQ_INIT(&set->ready);
+	TAILQ_INIT(&set->ready_new);
 	TAILQ_INIT(&set->dirty);
 	TAILQ_INIT(&set->left_over);
 	TAILQ_INIT(&set->dead);
@@ -221,8 +224,11 @@ stream_set_shake(struct stream_set *set)
 	for (unsigned i = 0; i < set->limits.handshake_steps; i++) {
 		stream = TAILQ_FIRST(&set->ready);
 		if (stream == NULL)
+			stream = TAILQ_FIRST(&set->ready_new);
+		if (stream == NULL)
 			return;
 		stream_unmark_ready(stream);
+		stream->begun = true;
 		stream_shake(stream);
 	}
 }
@@ -257,7 +263,7 @@ stream_set_turn(struct stream_set *set)
 	stream_set_flush(set);
 	stream_set_bury(set);
 	set->turn++;
-	if (!TAILQ_EMPTY(&set->ready) || !TAILQ_EMPTY(&set->left_over) ||
-	    !TAILQ_EMPTY(&set->dirty) || !TAILQ_EMPTY(&set->dead))
+	if (set->n_ready > 0 || !TAILQ_EMPTY(&set->left_over) || !TAILQ_EMPTY(&set->dirty) ||
+	    !TAILQ_EMPTY(&set->dead))
 		loop_again(set->loop);
 }

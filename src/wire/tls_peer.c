@@ -5,6 +5,7 @@
  *
  * Pure functions over a connection; the thread of the connection.
  */
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -141,6 +142,28 @@ tls_peer_learn(SSL *ssl, struct tls_peer *peer)
 		     n == sizeof(*peer));
 		memcpy(peer, said, n);
 	}
+}
+
+/* Frees the key within the certificate, which nobody else has. */
+static void
+tls_shed_key(X509 *certificate)
+{
+	EVP_PKEY *key = X509_get0_pubkey(certificate);
+
+	if (key != NULL && EVP_PKEY_set_type(key, EVP_PKEY_ED25519) != 1)
+		ERR_clear_error();
+}
+
+void
+tls_peer_shed(SSL *ssl)
+{
+	const STACK_OF(X509) *others = SSL_get_peer_cert_chain(ssl);
+	X509 *own = SSL_get0_peer_certificate(ssl);
+
+	if (own != NULL)
+		tls_shed_key(own);
+	for (int i = 0; i < sk_X509_num(others); i++)
+		tls_shed_key(sk_X509_value(others, i));
 }
 
 bool

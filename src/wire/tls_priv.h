@@ -38,6 +38,9 @@ struct tls *tls_of(const SSL *ssl);
 
 /* After the handshake: by the certificate, or by the session that it went on with. */
 void tls_peer_learn(SSL *ssl, struct tls_peer *peer);
+/* Server, after that: gives back what the client's certificates keep for a proof that
+ * they have given; TLS 1.3 asks for none again. */
+void tls_peer_shed(SSL *ssl);
 /* What a certificate is known by to its authority: digest of issuer and number. */
 void tls_certificate_id(const X509_NAME *issuer, const ASN1_INTEGER *serial,
 			uint8_t id[TLS_CERTIFICATE_ID_BYTES]);
