@@ -47,6 +47,8 @@ struct settings {
 	int64_t resume_s;             /* tls.resume_s: 0 = no resumption, 86400 */
 	int64_t resume_max;           /* tls.resume_max, 32768 clients */
 	int64_t handshake_timeout_ms; /* 10000 */
+	int64_t linger_ms;            /* tls.linger_ms: behind a close, 1000 */
+	int64_t linger_max;           /* tls.linger_max: per worker, 64 */
 	int64_t handshake_steps;      /* tls.handshake_steps: per worker and turn, 8 */
 
 	/* keys */

@@ -57,6 +57,10 @@ struct stream_limits {
 	 * that is kept of what on_bytes did not use up.  Above the longest message. */
 	size_t read_budget_bytes;
 	size_t output_limit_bytes; /* waiting to be sent */
+	/* Sockets that stay for a moment behind stream_close(), so that a reset does not
+	 * take away what was said last; for how long, and how many, at most. */
+	uint64_t linger_ms;
+	size_t linger_max;
 };
 
 /* The streams of one loop: shared scratch memory, and whose work is left over. */
@@ -71,6 +75,10 @@ void stream_set_turn(struct stream_set *set);
 /* Handshakes that could go on, and wait for a turn: more than a few, and it is better
  * to let others wait in the kernel's queue. */
 size_t stream_set_handshakes_ready(const struct stream_set *set);
+/* At a stop, when no descriptor is needed for another: any number may linger. */
+void stream_set_linger_all(struct stream_set *set);
+/* How many do. */
+size_t stream_set_lingering(const struct stream_set *set);
 /* Ends the open ones whose certificate is revoked by `tls`, a context that is newer
  * than theirs: on_closed(STREAM_END_BAD_CERTIFICATE). */
 void stream_set_end_revoked(struct stream_set *set, const struct tls *tls);

@@ -106,6 +106,13 @@ static const struct conf_key settings_keys[] = {
 	    "Steps of handshakes, two for each, that a worker does before the records and alarms "
 	    "of those who are connected have their turn. One takes up to half a millisecond. Who "
 	    "comes meanwhile waits in the kernel's queue."),
+	INT("tls.linger_ms", linger_ms, "1000", 0, 60000, "ms",
+	    "A connection that the daemon ends is kept for so long, and what still comes is thrown "
+	    "away, until the client has read the reason and ends it, too. At stop, also for "
+	    "all that stand then."),
+	INT("tls.linger_max", linger_max, "64", 0, 65536, "",
+	    "Connections that each worker keeps in that way beside those of node.connections_max. "
+	    "Beyond it one is closed at once, and its client may hear of no reason."),
 
 	PATH("card.keys_dir", keys_dir, "/var/lib/gatehouse/keys", SETTINGS_PATH_MAX,
 	     "Folder of the keys that turn card numbers into tokens: site.key, and one "
@@ -477,7 +484,8 @@ bool
 settings_fit_descriptors(struct settings *settings, uint64_t descriptors)
 {
 	uint64_t own = SETTINGS_OWN_FILES +
-		       settings_workers(settings) * (SETTINGS_WORKER_FILES + settings->n_listeners);
+		       settings_workers(settings) * (SETTINGS_WORKER_FILES + settings->n_listeners +
+						     (uint64_t)settings->linger_max);
 	uint64_t room = descriptors > own ? descriptors - own : 1;
 
 	if ((uint64_t)settings->connections_max <= room)

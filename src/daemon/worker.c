@@ -37,6 +37,7 @@ struct worker {
 	struct worker_entrance *entrances;
 	pthread_t thread;
 	bool started, stopping;
+	bool leaving; /* everybody was sent away */
 	struct worker_counters counters;
 };
 
@@ -265,14 +266,22 @@ worker_mail_cb(void *arg, struct mail *mail)
 	}
 }
 
-/* Everything posted has come back and is acknowledged: say goodbye, and end. */
+/* Everything posted has come back and is acknowledged: say goodbye. */
+static void
+worker_leave(struct worker *worker)
+{
+	worker->leaving = true;
+	stream_set_linger_all(worker->streams);
+	sessions_close_all(worker->sessions, GOAWAY_RESTART, "the server is stopping");
+	consoles_close_all(worker->consoles, GOAWAY_RESTART, "the server is stopping");
+	loop_again(worker->loop);
+}
+
 static void
 worker_finish(struct worker *worker)
 {
 	struct mail *stopped;
 
-	sessions_close_all(worker->sessions, GOAWAY_RESTART, "the server is stopping");
-	consoles_close_all(worker->consoles, GOAWAY_RESTART, "the server is stopping");
 	stream_set_free(&worker->streams);
 	sessions_turn(worker->sessions);
 	loop_stop(worker->loop);
@@ -288,8 +297,10 @@ worker_turn_cb(void *arg)
 
 	stream_set_turn(worker->streams);
 	sessions_turn(worker->sessions);
-	if (worker->stopping && sessions_drained(worker->sessions))
+	if (worker->leaving && stream_set_lingering(worker->streams) == 0)
 		worker_finish(worker);
+	else if (worker->stopping && !worker->leaving && sessions_drained(worker->sessions))
+		worker_leave(worker);
 }
 
 static void
@@ -365,6 +376,8 @@ worker_new(struct worker **out, const struct worker_setup *setup, struct err *er
 	struct stream_limits limits = {
 		.handshake_timeout_ms = (uint64_t)settings->handshake_timeout_ms,
 		.handshake_steps = (unsigned)settings->handshake_steps,
+		.linger_ms = (uint64_t)settings->linger_ms,
+		.linger_max = (size_t)settings->linger_max,
 		.read_budget_bytes = (size_t)settings->read_budget_kb * 1024,
 		/* the hub's credit, and room for what a session says itself */
 		.output_limit_bytes = (size_t)settings->console_queue_kb * 1024 + 64 * 1024,

@@ -85,7 +85,10 @@ stream_end(struct stream *stream, enum stream_end end, const struct err *err)
 	loop_again(set->loop);
 	stream->hooks->on_closed(stream->arg, stream, end, err != NULL ? err : &none);
 	/* the descriptor goes back at once, the memory at the end of the turn */
-	(void)close(stream->fd);
+	if (stream->lingers)
+		stream_linger(set, stream->fd);
+	else
+		(void)close(stream->fd);
 	stream->fd = -1;
 }
 
@@ -136,7 +139,8 @@ stream_close(struct stream *stream)
 		return;
 	if (stream->state == STREAM_OPEN) {
 		/* what the kernel takes at once; a peer that doesn't read gets no more */
-		(void)stream_send(stream);
+		stream->lingers = stream_send(stream) == SSL_ERROR_NONE &&
+				  stream->set->n_lingering < stream->set->limits.linger_max;
 		ERR_clear_error();
 		(void)SSL_shutdown(stream->ssl);
 		ERR_clear_error();

@@ -39,6 +39,7 @@ struct stream {
 	struct buf kept; /* read, and not used up by the owner */
 	struct buf out;  /* written, and not with the kernel */
 	bool paused, dirty, left_over, ready;
+	bool lingers;                        /* at its end */
 	bool begun;                          /* its handshake has made a step */
 	uint64_t dirty_turn, left_over_turn; /* since when */
 	uint64_t deadline_ms;                /* of the handshake */
@@ -50,6 +51,7 @@ struct stream {
 };
 
 TAILQ_HEAD(stream_list, stream);
+TAILQ_HEAD(parting_list, parting);
 
 /* Owner: the loop's thread. */
 struct stream_set {
@@ -68,6 +70,8 @@ struct stream_set {
 	struct stream_list dirty;     /* have something to send */
 	struct stream_list left_over; /* may have more to read than one turn's budget */
 	struct stream_list dead;
+	struct parting_list lingering; /* sockets of those that we ended; oldest first */
+	size_t n_lingering;
 };
 
 /* ---- stream_set.c: lists -------------------------------------------------- */
@@ -97,6 +101,12 @@ void stream_end(struct stream *stream, enum stream_end end, const struct err *er
 void stream_end_error(struct stream *stream, enum stream_end end, int ssl_error);
 /* Gives back what stream_open.c made. */
 void stream_free(struct stream *stream);
+
+/* ---- stream_linger.c: behind the end ---------------------------------------- */
+
+/* Takes fd: all was said on it, and may not have been heard. */
+void stream_linger(struct stream_set *set, int fd);
+void stream_linger_sweep(struct stream_set *set, uint64_t now_ms);
 
 /* ---- stream_open.c: the beginning ------------------------------------------- */
 

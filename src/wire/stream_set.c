@@ -142,6 +142,7 @@ stream_set_sweep(void *arg)
 	while ((oldest = TAILQ_FIRST(&set->handshaking)) != NULL && oldest->deadline_ms <= now)
 		stream_end(oldest, STREAM_END_HANDSHAKE_TIMEOUT, NULL);
 	stream_set_renew_sessions(set, now);
+	stream_linger_sweep(set, now);
 }
 
 enum rc
@@ -162,6 +163,7 @@ stream_set_new(struct stream_set **out, struct loop *loop, const struct stream_l
 	TAILQ_INIT(&set->dirty);
 	TAILQ_INIT(&set->left_over);
 	TAILQ_INIT(&set->dead);
+	TAILQ_INIT(&set->lingering);
 	rc = loop_every(loop, STREAM_SWEEP_MS, stream_set_sweep, set, err);
 	if (rc != RC_OK) {
 		free(set->scratch);
@@ -197,6 +199,7 @@ stream_set_free(struct stream_set **out)
 	       (stream = TAILQ_FIRST(&set->handshaking)) != NULL)
 		stream_close(stream);
 	stream_set_bury(set);
+	stream_linger_sweep(set, UINT64_MAX);
 	tls_memory_drop(&set->spares);
 	buf_fini(&set->spare_out);
 	free(set->scratch);
@@ -231,6 +234,18 @@ stream_set_shake(struct stream_set *set)
 		stream->begun = true;
 		stream_shake(stream);
 	}
+}
+
+void
+stream_set_linger_all(struct stream_set *set)
+{
+	set->limits.linger_max = SIZE_MAX;
+}
+
+size_t
+stream_set_lingering(const struct stream_set *set)
+{
+	return set->n_lingering;
 }
 
 size_t

@@ -30,6 +30,8 @@
 enum {
 	BUDGET = 4096,
 	HANDSHAKE_STEPS = 1,
+	LINGER_MS = 1000,
+	LINGER_MAX = 2,
 	OUTPUT_LIMIT = 256 * 1024,
 	HANDSHAKE_MS = 5,
 	TICK_MS = 1
@@ -203,6 +205,8 @@ fixture_new(const struct pki *pki)
 	struct loop_hooks hooks = {.on_mail = fixture_no_mail};
 	struct stream_limits limits = {.handshake_timeout_ms = HANDSHAKE_MS,
 				       .handshake_steps = HANDSHAKE_STEPS,
+				       .linger_ms = LINGER_MS,
+				       .linger_max = LINGER_MAX,
 				       .read_budget_bytes = BUDGET,
 				       .output_limit_bytes = OUTPUT_LIMIT};
 

@@ -489,6 +489,57 @@ new_keys_on_request_lose_no_byte(void **state)
 	UNTIL(f, f->servers[0].closed == 1);
 }
 
+/* ---- Behind the end ------------------------------------------------------------------ */
+
+/* The client is in the middle of sending when the server has had enough, and reads
+ * later.  Seen to fail without lingering: its own sending hears of a reset first. */
+static void
+the_last_words_are_heard_by_who_still_speaks(void **state)
+{
+	struct fixture *f = *state;
+	struct side *client = client_open(f, "north-17"), *server = &f->servers[0];
+	uint64_t up = 0, down = 0;
+
+	stream_pause(server->stream);
+	assert_int_equal(side_write(client, &up, OUTPUT_LIMIT / 2), RC_OK);
+	for (int i = 0; i < QUIET_TURNS; i++)
+		turn(f);
+	assert_int_equal(side_write(server, &down, 100), RC_OK);
+	stream_pause(client->stream);
+	stream_close(server->stream);
+	for (int i = 0; i < QUIET_TURNS && client->closed == 0; i++) {
+		assert_int_equal(side_write(client, &up, 1000), RC_OK);
+		turn(f);
+	}
+	assert_int_equal(client->closed, 0);
+	stream_resume(client->stream);
+	UNTIL(f, client->closed == 1);
+	assert_int_equal(client->received, 100);
+	assert_int_equal(client->end, STREAM_END_PEER);
+	UNTIL(f, stream_set_lingering(f->set) == 0);
+}
+
+/* Who does not end it either keeps the socket for a moment only. */
+static void
+lingering_ends_by_time_and_number(void **state)
+{
+	struct fixture *f = *state;
+
+	for (int i = 0; i < LINGER_MAX + 1; i++) {
+		struct side *client = client_open(f, "north-17");
+
+		stream_pause(client->stream);
+	}
+	for (int i = 0; i < LINGER_MAX + 1; i++)
+		stream_close(f->servers[i].stream);
+	assert_int_equal(stream_set_lingering(f->set), LINGER_MAX);
+	for (int i = 0; i < QUIET_TURNS; i++)
+		turn(f);
+	assert_int_equal(stream_set_lingering(f->set), LINGER_MAX);
+	now_ms += LINGER_MS;
+	UNTIL(f, stream_set_lingering(f->set) == 0);
+}
+
 int
 main(void)
 {
@@ -514,6 +565,8 @@ main(void)
 		ON_LOOP(rubbish_between_the_records_breaks_it),
 		ON_LOOP(writing_to_one_that_is_gone_ends_it),
 		ON_LOOP(new_keys_on_request_lose_no_byte),
+		ON_LOOP(the_last_words_are_heard_by_who_still_speaks),
+		ON_LOOP(lingering_ends_by_time_and_number),
 	};
 
 	return cmocka_run_group_tests(tests, make_pki, remove_pki);
