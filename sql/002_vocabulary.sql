@@ -71,6 +71,8 @@ INSERT INTO kinds (kind, name, class, severity) VALUES
 	(621, 'grant.removed', 'audit', NULL),
 	(700, 'policy.divergence', 'alarm', 3),
 	(701, 'records.gap', 'alarm', 2),
+	(702, 'journal.damaged', 'alarm', 3),
+	(703, 'records.gap_filled', 'alarm', NULL),
 	(720, 'alarm.flood', 'alarm', 3),
 	(721, 'comms.site_lost', 'alarm', 3),
 	(800, 'supervision.test', 'system', NULL);

@@ -46,11 +46,11 @@ while read -r header allowed; do
 		[[ $file =~ ^($allowed) ]] || breach "$file: must not include $header"
 	done < <(grep -rE --include='*.[ch]' "^#include [<\"]$header" src include)
 done <<'TABLE'
-openssl/ src/wire/|src/ctl/(ca|init)
+openssl/ src/wire/|src/ctl/(ca|init|seal)
 libpq-fe.h src/store/|src/sim/verify
 nettle/ src/wire/
-gatehouse.pb-c.h src/wire/|src/sim/|include/sim/
-glib.h src/register/zone
+gatehouse.pb-c.h src/wire/|src/sim/|include/sim/|src/ctl/desk_msg
+glib.h src/register/zone|src/ctl/when
 event2/ src/base/(loop|listen)|src/wire/stream|src/daemon/(control|gatehoused)
 yaml.h src/base/conf|src/ctl/setup_yaml
 TABLE

@@ -7,6 +7,7 @@
 #ifndef GATEHOUSE_CTL_TABLE_H
 #define GATEHOUSE_CTL_TABLE_H
 
+#include <jansson.h>
 #include <stdio.h>
 
 #include "base/base.h"
@@ -35,6 +36,8 @@ void table_add_row(struct table *table, const char *const *values);
 size_t table_n_rows(const struct table *table);
 
 void table_print(const struct table *table, FILE *out);
+/* An array with an object for each row; a new reference. */
+json_t *table_json(const struct table *table);
 /* RC_FAIL when `out` can't be written. */
 enum rc table_print_json(const struct table *table, FILE *out, struct err *err) MUST_CHECK;
 

@@ -20,6 +20,9 @@ bool text_is_name(const char *s);
 /* Well-formed UTF-8 without control characters. */
 bool text_is_clean(const char *s);
 
+/* `n` digits of either case to n / 2 bytes; false when they are not just that. */
+bool text_to_bytes(const char *digits, size_t n, uint8_t *bytes);
+
 /* Columns that the text takes in a terminal. */
 size_t text_width(const char *s);
 /* Prints it with '?' for each control character. */

@@ -11,6 +11,9 @@
 int verb_init(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_migrate(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_setup_apply(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
+/* `what`: the kind of record that is sent. */
+int verb_card(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
+int verb_site_check(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_label(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_status(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_tail(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
@@ -19,6 +22,7 @@ int verb_reload(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
 /* `what`: enum setup_kind.  SETUP_CONTROLLERS and SETUP_CONSOLES have verbs of
  * their own to add, because they are given certificates. */
 int verb_put(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
+int verb_gaps(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_list(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_enrol(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_issue(struct ctl *ctl, const struct verb *verb, int argc, char **argv);

@@ -3,13 +3,15 @@
  * The follower: reads the journal as it becomes durable, and hands each entry to
  * those whose state is a consequence of it: the controllers' positions and the
  * alarm desk.  It is the desk's thread: what changed goes to the consoles at once,
- * and into the journal for the store.
+ * and into the journal for the store.  What only following shows (findings) goes into
+ * the journal as records of the server's own.
  *
  * At start it replays from the checkpoint, before any thread exists.
  */
 #ifndef GATEHOUSE_DAEMON_FOLLOWER_H
 #define GATEHOUSE_DAEMON_FOLLOWER_H
 
+#include "daemon/findings.h"
 #include "desk/actions.h"
 #include "desk/hub.h"
 #include "fleet/positions.h"
@@ -22,6 +24,7 @@ struct follower_conf {
 	size_t credit_bytes; /* of a console */
 	uint64_t checkpoint_ms;
 	uint32_t node;
+	struct findings_conf findings;
 };
 
 enum {

@@ -10,7 +10,10 @@
 #define GATEHOUSE_FLEET_POSITIONS_H
 
 #include "base/buf.h"
+#include "fleet/gaps.h"
 #include "wire/entry.h"
+
+enum { POSITIONS_DAMAGES_MAX = 64 };
 
 struct position {
 	uint32_t controller_id;
@@ -18,6 +21,22 @@ struct position {
 	uint64_t last_seq; /* all up to here is taken care of: stored, rejected or declared lost */
 	int64_t device_time_us; /* of the last record */
 	bool lost;              /* comms.controller_lost was reported, and not yet restored */
+	struct gaps gaps;       /* of this epoch, below last_seq */
+	bool gaps_for_good;     /* a former epoch ended with holes: nobody can fill them now */
+};
+
+/* What an entry showed that nobody has said yet. */
+enum position_news {
+	POSITION_NEWS_NONE,
+	POSITION_NEWS_HOLE,   /* the numbers from .. to, which were here, are not */
+	POSITION_NEWS_FILLED, /* the declared hole from .. to is none any more */
+};
+
+struct position_change {
+	enum position_news news;
+	int64_t epoch;
+	uint64_t from, to;
+	bool last; /* of a filled one: the controller has no other hole */
 };
 
 struct positions;
@@ -25,9 +44,20 @@ struct positions;
 struct positions *positions_new(void);
 void positions_free(struct positions **positions);
 
-/* Each entry's body of types ENTRY_RECORD and ENTRY_QUARANTINE, in order. */
-void positions_apply_record(struct positions *positions, const struct record *record);
-void positions_apply_quarantine(struct positions *positions, const struct quarantine *q);
+/*
+ * Each entry's body of types ENTRY_RECORD and ENTRY_QUARANTINE, in order.  A hole that
+ * the entries show by themselves was torn by damage of the journal: sessions declare
+ * theirs before they go on behind them.  It becomes one of the controller's gaps with
+ * the record that declares it.
+ */
+struct position_change positions_apply_record(struct positions *positions,
+					      const struct record *record);
+struct position_change positions_apply_quarantine(struct positions *positions,
+						  const struct quarantine *q);
+
+/* True when the journal has a record that says so of this spot; of the newest
+ * POSITIONS_DAMAGES_MAX of them. */
+bool positions_know_damage(const struct positions *positions, uint64_t at);
 
 /* NULL when nothing is known of it. */
 const struct position *positions_get(const struct positions *positions, uint32_t controller_id);

@@ -44,6 +44,7 @@ struct sequence {
 	uint64_t last_seq;
 	int64_t device_time_us; /* of the last record */
 	uint64_t asked_from;    /* a hole at this seq was asked for, and not filled; 0: none */
+	struct gaps gaps;       /* declared: what comes of them is no double */
 };
 
 /* Messages are allocated by the sender and freed by the receiver. */

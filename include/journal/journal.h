@@ -181,6 +181,15 @@ struct journal_stats {
 /* Any thread. */
 void journal_get_stats(struct journal *journal, struct journal_stats *stats);
 
+/* A damaged spot. */
+struct journal_damage {
+	uint64_t position, bytes;
+};
+/* The spots that were met since the start, by number from 0; false: there are not so
+ * many yet.  One is met again after each start, as long as somebody reads it.  Any
+ * thread. */
+bool journal_get_damage(struct journal *journal, size_t number, struct journal_damage *damage);
+
 /* ---- Followers ----------------------------------------------------------- */
 
 /* A hold keeps every segment from `position` on.  `name` is borrowed for ever.

@@ -67,6 +67,13 @@ enum rc admin_begin(struct admin *a, struct err *err) MUST_CHECK;
 enum rc admin_commit(struct admin *a, struct err *err) MUST_CHECK;
 void admin_rollback(struct admin *a);
 
+/* Counts the tasks of today (UTC), for admin_list(ADMIN_TASK_COUNTS) of later days. */
+enum rc admin_count_tasks(struct admin *a, struct err *err) MUST_CHECK;
+
+/* The site's time zone, in new memory.  RC_INVALID when there is no such site. */
+enum rc admin_site_timezone(struct admin *a, const char *site, char **timezone,
+			    struct err *err) MUST_CHECK;
+
 /* A list for people and scripts: columns by name, rows as text (NULL for null). */
 enum admin_list {
 	ADMIN_STATIONS,    /* code, name, areas, consoles */
@@ -75,11 +82,14 @@ enum admin_list {
 			      site_id */
 	ADMIN_DOORS,       /* code, name, site, controller, number, address */
 	ADMIN_LABELS,      /* code, name, site, site_name, address (of the door or its site) */
+	ADMIN_TASKS,       /* site, task, title, thing: what is to be put in order */
+	ADMIN_TASK_COUNTS, /* site, task, title, count, before, before_day */
 	ADMIN_CONTROLLERS, /* name, site, enabled, doors, last_record (of all time, received_at) */
 	ADMIN_CONSOLES,    /* name, station, role, enabled */
 	ADMIN_UNITS,       /* code, name, site, address, doors (codes, with commas) */
 	ADMIN_GROUPS,      /* code, name, site, doors (codes) */
 	ADMIN_DESKS,       /* name, role, sites (codes), units (SITE/UNIT), enabled */
+	ADMIN_GAPS,        /* controller, epoch, from, to, records, since, state, filled */
 	ADMIN_LISTS,
 };
 /* ADMIN_CONTROLLERS, ADMIN_CONSOLES or ADMIN_DESKS; RC_INVALID when there is none of

@@ -62,6 +62,8 @@ enum {
 	KIND_CODE_GRANT_REMOVED = 621,
 	KIND_CODE_POLICY_DIVERGENCE = 700,
 	KIND_CODE_RECORDS_GAP = 701,
+	KIND_CODE_JOURNAL_DAMAGED = 702,
+	KIND_CODE_RECORDS_GAP_FILLED = 703,
 	KIND_CODE_ALARM_FLOOD = 720,
 	KIND_CODE_SITE_LOST = 721,
 };
@@ -88,6 +90,11 @@ const char *severity_name(enum severity severity);
 const char *reason_name(uint32_t reason);
 /* How many reasons there are; their numbers are 1 .. reason_count(). */
 uint32_t reason_count(void);
+
+/* "tenant" and so on, by `enum CardKind`; NULL when there is none. */
+const char *card_kind_name(uint32_t kind);
+/* 0 when there is none of that name. */
+uint8_t card_kind_by_name(const char *name);
 
 /* "unknown_door" and so on, by `enum RejectReason`; NULL when there is none. */
 const char *reject_name(uint32_t reason);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `gatehousectl stations list` and its like: a list of the register, as a table
- * or as JSON.  The columns are PostgreSQL's; what they are numbers of is known
- * here.  Owner: the main thread.
+ * `gatehousectl station list` and its like: a list of the register, as a table or
+ * as JSON; and `gatehousectl gaps`, which is one of the records.  The columns are PostgreSQL's;
+ * what they are numbers of is known here.  Owner: the main thread.
  */
 #include <errno.h>
 #include <string.h>
@@ -62,6 +62,12 @@ static const struct table_column desk_columns[] = {
 	{"units", TABLE_TEXT}, {"enabled", TABLE_BOOL},
 };
 
+static const struct table_column gap_columns[] = {
+	{"controller", TABLE_TEXT}, {"epoch", TABLE_NUMBER},   {"from", TABLE_NUMBER},
+	{"to", TABLE_NUMBER},       {"records", TABLE_NUMBER}, {"since", TABLE_TEXT},
+	{"state", TABLE_TEXT},      {"filled", TABLE_TEXT},
+};
+
 struct list {
 	enum admin_list what;
 	const struct table_column *columns;
@@ -81,6 +87,8 @@ static const struct list lists[SETUP_KINDS] = {
 	[SETUP_CONSOLES] = {ADMIN_CONSOLES, console_columns, ARRAY_LEN(console_columns)},
 };
 
+static const struct list gaps = {ADMIN_GAPS, gap_columns, ARRAY_LEN(gap_columns)};
+
 /* Where a row goes. */
 struct filling {
 	struct table *table;
@@ -92,6 +100,13 @@ static const char doc[] =
 	"\vExamples:\n"
 	"  gatehousectl door list\n"
 	"  gatehousectl controller list --json | jq '.[] | select(.enabled | not)'";
+
+static const char gaps_doc[] =
+	"Lists the holes in the sequences of controllers: records that were given up, or "
+	"were lost by damage of the journal.  One whose records came after all is filled."
+	"\vExamples:\n"
+	"  gatehousectl gaps\n"
+	"  gatehousectl gaps --json | jq '.[] | select(.state == \"open\")'";
 
 static error_t
 parse(int key, char *arg, struct argp_state *state)
@@ -143,15 +158,28 @@ list_print(struct ctl *ctl, const struct list *list, struct err *err)
 	return rc;
 }
 
-int
-verb_list(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
+static int
+list_run(struct ctl *ctl, const char *text, const struct list *list, int argc, char **argv)
 {
 	static const struct argp_child children[] = {CTL_COMMON_CHILD, {0}};
-	static const struct argp argp = {NULL, parse, NULL, doc, children, NULL, NULL};
+	const struct argp argp = {NULL, parse, NULL, text, children, NULL, NULL};
 	struct args args = {.ctl = ctl};
 	struct err err;
 
 	if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0)
 		return CTL_USAGE;
-	return list_print(ctl, &lists[verb->what], &err) == RC_OK ? CTL_DONE : ctl_failed(&err);
+	return list_print(ctl, list, &err) == RC_OK ? CTL_DONE : ctl_failed(&err);
+}
+
+int
+verb_list(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
+{
+	return list_run(ctl, doc, &lists[verb->what], argc, argv);
+}
+
+int
+verb_gaps(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
+{
+	(void)verb;
+	return list_run(ctl, gaps_doc, &gaps, argc, argv);
 }

@@ -21,6 +21,7 @@ static const struct verb verbs[] = {
 	{"area", "list", verb_list, SETUP_AREAS, "list areas"},
 	{"site", "add", verb_put, SETUP_SITES, "put one site"},
 	{"site", "list", verb_list, SETUP_SITES, "list sites"},
+	{"site", "check", verb_site_check, 0, "what is to be put in order in the register"},
 	{"door", "add", verb_put, SETUP_DOORS, "put one door"},
 	{"door", "list", verb_list, SETUP_DOORS, "list doors"},
 	{"door", "label", verb_label, 0, "make a sheet of door labels to print"},
@@ -47,6 +48,7 @@ static const struct verb verbs[] = {
 	{"desk", "disable", verb_disable, SETUP_DESKS, "send registration desks away"},
 
 	{NULL, "status", verb_status, 0, "what the daemon is doing"},
+	{NULL, "gaps", verb_gaps, 0, "holes in the sequences of controllers"},
 	{NULL, "tail", verb_tail, 0, "alarms as they come"},
 	{NULL, "reload", verb_reload, 0, "let the daemon load the register again"},
 };

@@ -11,7 +11,6 @@
 #include "ctl/table.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,11 +157,10 @@ cell_json(enum table_type type, const char *cell)
 	return value != NULL ? value : json_null();
 }
 
-enum rc
-table_print_json(const struct table *table, FILE *out, struct err *err)
+json_t *
+table_json(const struct table *table)
 {
 	json_t *rows = json_array();
-	enum rc rc = RC_OK;
 
 	must(rows != NULL);
 	for (size_t r = 0; r < table->n_rows; r++) {
@@ -177,6 +175,15 @@ table_print_json(const struct table *table, FILE *out, struct err *err)
 		}
 		must(json_array_append_new(rows, row) == 0);
 	}
+	return rows;
+}
+
+enum rc
+table_print_json(const struct table *table, FILE *out, struct err *err)
+{
+	json_t *rows = table_json(table);
+	enum rc rc = RC_OK;
+
 	if (json_dumpf(rows, out, JSON_INDENT(2)) != 0 || fputc('\n', out) == EOF)
 		rc = err_sys(err, "could not write the list");
 	json_decref(rows);

@@ -99,6 +99,31 @@ text_is_clean(const char *s)
 	return true;
 }
 
+static int
+digit_of(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+bool
+text_to_bytes(const char *digits, size_t n, uint8_t *bytes)
+{
+	if (n % 2 != 0)
+		return false;
+	for (size_t i = 0; i < n; i += 2) {
+		int high = digit_of(digits[i]), low = digit_of(digits[i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		bytes[i / 2] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}
+
 size_t
 text_width(const char *s)
 {

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The checkpoint's thread: writes one, moves the hold, and waits for the next. */
+/* The checkpoint's thread.  The hold moves only when the file is durable. */
 #include "daemon/checkpointer.h"
-
-#include <stdatomic.h>
 
 #include "base/crash_point.h"
 #include "base/log.h"
 
 static void
-checkpointer_save(struct checkpointer *saver)
+checkpointer_write(struct checkpointer *saver)
 {
 	struct err err;
 
@@ -32,28 +30,13 @@ checkpointer_run(void *arg)
 		(void)mailbox_wait(&saver->box, -1);
 		(void)mailbox_take_all(&saver->box);
 		if (atomic_load_explicit(&saver->busy, memory_order_acquire)) {
-			checkpointer_save(saver);
+			checkpointer_write(saver);
 			atomic_store_explicit(&saver->busy, false, memory_order_release);
 			mailbox_ring(saver->done);
 		}
 		if (atomic_load_explicit(&saver->stop, memory_order_acquire))
 			return NULL;
 	}
-}
-
-enum rc
-checkpointer_init(struct checkpointer *saver, struct err *err)
-{
-	buf_init(&saver->bytes, CHECKPOINT_LIMIT);
-	return mailbox_init(&saver->box, err);
-}
-
-void
-checkpointer_fini(struct checkpointer *saver)
-{
-	buf_fini(&saver->bytes);
-	if (saver->box.fd > 0)
-		mailbox_fini(&saver->box);
 }
 
 enum rc
@@ -79,9 +62,8 @@ checkpointer_is_busy(const struct checkpointer *saver)
 }
 
 void
-checkpointer_write(struct checkpointer *saver)
+checkpointer_begin(struct checkpointer *saver)
 {
-	must(!checkpointer_is_busy(saver));
 	atomic_store_explicit(&saver->busy, true, memory_order_release);
 	mailbox_ring(&saver->box);
 }

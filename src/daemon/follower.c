@@ -18,12 +18,14 @@
 #include "base/loop.h"
 #include "daemon/checkpointer.h"
 #include "daemon/worker.h"
+#include "wire/kind.h"
 
 enum {
 	FOLLOWER_GROUPS = 4,
 	FOLLOWER_GROUP_BYTES = 256 * 1024,
 	FOLLOWER_ENTRIES_PER_TURN = 4096, /* then messages and consoles get their turn */
 	FOLLOWER_TICK_MS = 500,
+	CHECKPOINT_LIMIT = 512 * 1024 * 1024,
 };
 
 /* Owner: its own thread, but for the counters. */
@@ -33,6 +35,7 @@ struct follower {
 	struct journal *journal;
 	struct journal_reader *reader;
 	struct positions *positions;
+	struct findings *findings;
 	struct desk *desk;
 	struct hub *hub;
 	struct actions *actions;
@@ -51,6 +54,17 @@ struct follower {
 /* ---- Applying ------------------------------------------------------------ */
 
 static void
+follower_apply_place(struct follower *follower, const struct record *record)
+{
+	const struct observed about = {record->controller_id, record->site_id};
+	struct position_change change = positions_apply_record(follower->positions, record);
+
+	findings_take_change(follower->findings, &about, &change);
+	if (record->epoch < 0)
+		findings_note_said(follower->findings, record);
+}
+
+static void
 follower_apply_record(struct follower *follower, const struct journal_entry *entry, bool ahead)
 {
 	struct record record;
@@ -62,7 +76,7 @@ follower_apply_record(struct follower *follower, const struct journal_entry *ent
 		return;
 	}
 	if (!ahead)
-		positions_apply_record(follower->positions, &record);
+		follower_apply_place(follower, &record);
 	if ((entry->flags & ENTRY_FLAG_DESK) != 0 &&
 	    desk_apply(follower->desk, &record, ahead, entry->next,
 		       journal_durable_us(follower->journal)) != NULL)
@@ -72,14 +86,18 @@ follower_apply_record(struct follower *follower, const struct journal_entry *ent
 static void
 follower_apply_quarantine(struct follower *follower, const struct journal_entry *entry)
 {
+	struct position_change change;
 	struct quarantine q;
 	struct err err;
 
-	if (quarantine_decode(entry->body, entry->len, &q, &err) == RC_OK)
-		positions_apply_quarantine(follower->positions, &q);
-	else
+	if (quarantine_decode(entry->body, entry->len, &q, &err) != RC_OK) {
 		log_error("follower", "entry at %lu is not a rejected record: %s",
 			  (unsigned long)entry->position, err.msg);
+		return;
+	}
+	change = positions_apply_quarantine(follower->positions, &q);
+	findings_take_change(follower->findings, &(struct observed){q.controller_id, q.site_id},
+			     &change);
 }
 
 static void
@@ -154,10 +172,8 @@ follower_post(struct follower *follower)
 }
 
 static uint8_t *
-follower_room(void *arg, uint8_t type, size_t len)
+follower_room(struct follower *follower, uint8_t type, uint8_t flags, size_t len)
 {
-	struct follower *follower = arg;
-
 	for (;;) {
 		uint8_t *body;
 
@@ -167,30 +183,58 @@ follower_room(void *arg, uint8_t type, size_t len)
 			follower->group = follower->free_groups[--follower->n_free];
 			group_clear(follower->group);
 		}
-		body = group_add(follower->group, type, 0, len);
+		body = group_add(follower->group, type, flags, len);
 		if (body != NULL)
 			return body;
 		follower_post(follower);
 	}
 }
 
-/* Journals the changes that are not there yet, and the actions that wait.  False: no group is free;
- * then the follower reads on only when one came back. */
+static uint8_t *
+follower_action_room(void *arg, uint8_t type, size_t len)
+{
+	return follower_room(arg, type, 0, len);
+}
+
 static bool
-follower_journal_changes(struct follower *follower)
+follower_journal_findings(struct follower *follower)
+{
+	struct record record;
+	uint8_t flags;
+
+	findings_take_damage(follower->findings, follower->journal, follower->positions);
+	while (findings_first(follower->findings, &record, &flags)) {
+		uint8_t *body =
+			follower_room(follower, ENTRY_RECORD, flags, record_encoded_len(&record));
+
+		if (body == NULL)
+			return false;
+		(void)record_encode(&record, body);
+		log_warning("follower", "%s ctl_id=%u %s", kind_get(record.kind)->name,
+			    record.controller_id, record.detail);
+		findings_done(follower->findings);
+	}
+	return true;
+}
+
+/* Journals what is not there yet.  False: no group is free; then the follower reads
+ * on only when one came back. */
+static bool
+follower_journal_news(struct follower *follower)
 {
 	must(follower->journaled >= desk_oldest(follower->desk));
 	for (; follower->journaled < desk_next(follower->desk); follower->journaled++) {
 		const struct alarm_change *change =
 			desk_change(follower->desk, follower->journaled);
 		uint8_t *body =
-			follower_room(follower, ENTRY_ALARM, alarm_change_encoded_len(change));
+			follower_room(follower, ENTRY_ALARM, 0, alarm_change_encoded_len(change));
 
 		if (body == NULL)
 			return false;
 		(void)alarm_change_encode(change, body);
 	}
-	if (!actions_journal(follower->actions, follower_room, follower))
+	if (!follower_journal_findings(follower) ||
+	    !actions_journal(follower->actions, follower_action_room, follower))
 		return false;
 	follower_post(follower);
 	return true;
@@ -198,14 +242,17 @@ follower_journal_changes(struct follower *follower)
 
 /* ---- Checkpoint ---------------------------------------------------------- */
 
-/* Valid as soon as the changes so far are in the journal: they are not made again
- * behind this position. */
+/* Valid as soon as the changes and findings so far are in the journal: they are not
+ * made again behind this position. */
 static bool
 follower_save(struct follower *follower)
 {
 	struct checkpointer *saver = &follower->saver;
+	struct record record;
+	uint8_t flags;
 
 	if (checkpointer_is_busy(saver) || follower->journaled != desk_next(follower->desk) ||
+	    findings_first(follower->findings, &record, &flags) ||
 	    follower->n_free != FOLLOWER_GROUPS)
 		return false;
 	saver->position = journal_reader_position(follower->reader);
@@ -219,7 +266,7 @@ follower_save(struct follower *follower)
 		return true;
 	}
 	follower->saved_position = saver->position;
-	checkpointer_write(saver);
+	checkpointer_begin(saver);
 	return true;
 }
 
@@ -288,14 +335,14 @@ follower_turn_cb(void *arg)
 	struct err err;
 	enum rc rc = RC_AGAIN;
 
-	if (follower_journal_changes(follower)) {
+	if (follower_journal_news(follower)) {
 		rc = follower_read(follower, follower_budget(follower), &err);
 		if (rc != RC_OK && rc != RC_AGAIN)
 			fatal("the journal can't be read back: %s", err.msg);
 	}
 	if (hub_pump(follower->hub)) /* somebody is catching up */
 		loop_again(follower->loop);
-	(void)follower_journal_changes(follower);
+	(void)follower_journal_news(follower);
 	follower_save_when_due(follower);
 	if (rc == RC_OK)
 		loop_again(follower->loop);
@@ -470,7 +517,8 @@ follower_new(struct follower **out, const struct follower_conf *conf, struct jou
 	follower->journal = journal;
 	journal_id(journal, follower->key.journal_id);
 	follower->key.node = conf->node;
-	rc = checkpointer_init(&follower->saver, err);
+	follower->findings = findings_new(&conf->findings);
+	rc = mailbox_init(&follower->saver.box, err);
 	if (rc == RC_OK)
 		rc = follower_new_loop(follower, err);
 	if (rc != RC_OK)
@@ -481,6 +529,7 @@ follower_new(struct follower **out, const struct follower_conf *conf, struct jou
 	follower->saver.dir = conf->state_dir;
 	follower->saver.journal = journal;
 	follower->saver.done = loop_mailbox(follower->loop);
+	buf_init(&follower->saver.bytes, CHECKPOINT_LIMIT);
 	follower->saver.hold = journal_hold(journal, "desk", follower->saved_position);
 	follower->hub = hub_new(follower->desk, conf->credit_bytes);
 	hub_on_offer(follower->hub, follower_offered, follower);
@@ -502,8 +551,10 @@ follower_mailbox(struct follower *follower)
 enum rc
 follower_start(struct follower *follower, struct err *err)
 {
-	if (checkpointer_start(&follower->saver, err) != RC_OK)
-		return RC_FAIL;
+	enum rc rc = checkpointer_start(&follower->saver, err);
+
+	if (rc != RC_OK)
+		return rc;
 	if (pthread_create(&follower->thread, NULL, follower_run, follower) != 0)
 		return err_fail(err, "could not start the desk's thread");
 	(void)pthread_setname_np(follower->saver.thread, "checkpoint");
@@ -560,7 +611,10 @@ follower_free(struct follower **out)
 	actions_free(&follower->actions);
 	desk_free(&follower->desk);
 	positions_free(&follower->positions);
-	checkpointer_fini(&follower->saver);
+	findings_free(&follower->findings);
+	buf_fini(&follower->saver.bytes);
+	if (follower->saver.box.fd > 0)
+		mailbox_fini(&follower->saver.box);
 	loop_free(&follower->loop);
 	free(follower);
 }

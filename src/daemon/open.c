@@ -128,6 +128,10 @@ gatehoused_open_follower(struct gatehoused *daemon, struct err *err)
 		.credit_bytes = (size_t)settings->console_queue_kb * 1024,
 		.checkpoint_ms = (uint64_t)settings->checkpoint_s * 1000,
 		.node = (uint32_t)settings->node_id,
+		.findings = {.start_us = daemon->start_us,
+			     .node = (uint32_t)settings->node_id,
+			     .observer_index = daemon->n_workers + 1,
+			     .observers = daemon->n_workers + 2},
 	};
 	uint64_t replayed = 0, begin_ms = clock_mono_ms();
 	enum rc rc = follower_new(&daemon->follower, &conf, daemon->journal, &replayed, err);
@@ -184,7 +188,7 @@ gatehoused_open_roster(struct gatehoused *daemon, struct err *err)
 		.node = (uint32_t)daemon->settings.node_id,
 		.start_us = daemon->start_us,
 		.observer_index = daemon->n_workers,
-		.observers = daemon->n_workers + 1,
+		.observers = daemon->n_workers + 2,
 	};
 
 	return roster_new(&daemon->roster, daemon->loop, &conf,

@@ -342,7 +342,7 @@ worker_new_sessions(struct worker *worker, struct err *err)
 		.node = (uint32_t)settings->node_id,
 		.start_us = worker->setup.start_us,
 		.worker = worker->setup.index,
-		.observers = worker->setup.count + 1, /* and the roster */
+		.observers = worker->setup.count + 2, /* and roster and follower */
 		.registrar = worker->setup.registrar,
 	};
 

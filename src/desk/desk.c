@@ -84,11 +84,14 @@ alarm_begin(const struct desk *desk, const struct alarm_key *key, const struct k
 	return alarm;
 }
 
-/* Sequences can be compared within an epoch only; a new epoch is always later. */
+/* Sequences can be compared within an epoch only; a new epoch is always later.  The
+ * server's own records (epoch below 0) never come ahead, and several of its threads
+ * number them: their order is that of the journal. */
 static bool
 alarm_has_newer(const struct alarm *alarm, const struct record *record)
 {
-	return alarm->newest_epoch == record->epoch && alarm->newest_seq > record->seq;
+	return record->epoch > 0 && alarm->newest_epoch == record->epoch &&
+	       alarm->newest_seq > record->seq;
 }
 
 static void

@@ -4,7 +4,9 @@
  *
  * Rights come first: a console sees the areas of its station, with all below
  * them; what it asks for can only be less.  A change whose site the register
- * doesn't have (any more) is nobody's area: operators at the server see it.
+ * doesn't have (any more) is nobody's area: operators at the server see it.  One
+ * that the server raised about itself has no site and may concern anybody: every
+ * station sees it, whatever areas it asked for.
  *
  * An alarm calls the station of its area; each escalation calls one more: the next one
  * up the tree of areas, then that at its root.
@@ -57,6 +59,12 @@ const struct site *
 hub_site(const struct reg *reg, const struct alarm_change *change)
 {
 	return reg != NULL ? reg_site(reg, change->site_id) : NULL;
+}
+
+static bool
+change_is_servers(const struct alarm_change *change)
+{
+	return change->controller_id == 0 && change->site_id == 0;
 }
 
 static bool
@@ -162,7 +170,7 @@ static bool
 station_sees(const struct reg *reg, uint32_t station_id, const struct alarm_change *change,
 	     const struct site *site)
 {
-	return change->handed_station_id == station_id ||
+	return change_is_servers(change) || change->handed_station_id == station_id ||
 	       (site != NULL && station_covers_area(reg, station_id, site->area));
 }
 
@@ -176,10 +184,13 @@ bool
 hub_filter_passes(const struct hub_filter *filter, const struct alarm_change *change,
 		  const struct site *site)
 {
+	if (change->severity < filter->severity_min || !filter_has_kind(filter, change->kind))
+		return false;
+	if (change_is_servers(change))
+		return true;
 	if (filter->station_id != 0 && !station_sees(filter->reg, filter->station_id, change, site))
 		return false;
 	if (filter->called_only && !station_is_called(filter->reg, filter->station_id, change))
 		return false;
-	return change->severity >= filter->severity_min && filter_has_kind(filter, change->kind) &&
-	       filter_has_area(filter, site);
+	return filter_has_area(filter, site);
 }

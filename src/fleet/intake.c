@@ -9,7 +9,9 @@
  * when the controller shows that it has nothing to fill it with: it says so
  * (Lost), it sends the first record behind the hole a second time after it was
  * asked, or it opens with a record behind the hole after a former session had
- * asked.  So a gap can never cost a record that the controller still has.
+ * asked.  So a gap can never cost a record that the controller still has.  Should
+ * what was declared come after all, it is taken, in whatever order, and the follower
+ * says when the gap is filled.
  *
  * SHORT OF SPACE.  Records stay with their controller, unacknowledged, and it is
  * asked for them later.  The session reads on all the same, because alarms come
@@ -91,15 +93,23 @@ intake_flags(const struct record *record)
 
 /* ---- Into the group ------------------------------------------------------ */
 
-/* The sequence moves on to `seq`, and the session is told when that is durable.
- * An entry was added just before, so there is a batch. */
+/* The sequence moves on to `seq`, or that one of a declared gap is here; and the
+ * session is told when that is durable.  An entry was added just before, so there is
+ * a batch. */
 static void
 intake_advance(struct session *session, uint64_t seq)
 {
-	session->sequence.last_seq = seq;
-	session->sequence.asked_from = 0;
-	session->hole_seen = 0;
-	session->held_from = 0;
+	struct gap filled;
+
+	if (seq > session->sequence.last_seq) {
+		session->sequence.last_seq = seq;
+		session->sequence.asked_from = 0;
+		session->hole_seen = 0;
+		session->held_from = 0;
+	} else {
+		/* the follower says so when it was the last one */
+		(void)gaps_take(&session->sequence.gaps, seq, &filled);
+	}
 	must(batch_note_ack(session));
 }
 
@@ -162,7 +172,8 @@ intake_append(struct session *session, struct reported *reported)
 	if (body == NULL)
 		return INTAKE_WAIT;
 	(void)record_encode(&record, body);
-	session->sequence.device_time_us = record.device_time_us;
+	if (record.seq > session->sequence.last_seq)
+		session->sequence.device_time_us = record.device_time_us;
 	intake_advance(session, record.seq);
 	session->records++;
 	counter_add(&all->counters.records, 1);
@@ -178,6 +189,7 @@ intake_gap(struct session *session, uint64_t to)
 {
 	struct sessions *all = session->all;
 	uint64_t from = session->sequence.last_seq + 1;
+	const struct observed about = {session->controller->id, session->controller->site_id};
 	struct record record;
 	char detail[120];
 	uint8_t *body;
@@ -185,13 +197,14 @@ intake_gap(struct session *session, uint64_t to)
 	(void)snprintf(detail, sizeof(detail),
 		       "{\"epoch\":%" PRId64 ",\"from\":%" PRIu64 ",\"to\":%" PRIu64 "}",
 		       session->sequence.epoch, from, to);
-	observer_record(&all->observer, session->controller, KIND_CODE_RECORDS_GAP, clock_wall_us(),
-			detail, &record);
+	observer_record(&all->observer, &about, KIND_CODE_RECORDS_GAP, clock_wall_us(), detail,
+			&record);
 	body = batch_add(all, ENTRY_RECORD, ENTRY_FLAG_DESK, record_encoded_len(&record));
 	if (body == NULL)
 		return INTAKE_WAIT;
 	(void)record_encode(&record, body);
 	intake_advance(session, to);
+	gaps_add(&session->sequence.gaps, from, to);
 	counter_add(&all->counters.gaps, 1);
 	log_warning("fleet", "gap ctl=%s epoch=%" PRId64 " from=%" PRIu64 " to=%" PRIu64,
 		    session->name, session->sequence.epoch, from, to);
@@ -264,6 +277,8 @@ intake_record(struct session *session, struct reported *reported)
 		return intake_append(session, reported);
 	if (seq > last)
 		return intake_behind_hole(session, reported);
+	if (gaps_has(&session->sequence.gaps, seq))
+		return intake_append(session, reported);
 	/* had already: the ack that covers it may have been lost on the way */
 	if (!batch_note_ack(session))
 		return INTAKE_WAIT;

@@ -17,12 +17,12 @@ observer_init(struct observer *observer, int64_t start_us, uint32_t node, unsign
 }
 
 void
-observer_record(struct observer *observer, const struct controller *controller, uint16_t kind,
+observer_record(struct observer *observer, const struct observed *about, uint16_t kind,
 		int64_t now_us, const char *detail, struct record *record)
 {
 	*record = (struct record){
-		.controller_id = controller->id,
-		.site_id = controller->site_id,
+		.controller_id = about->controller_id,
+		.site_id = about->site_id,
 		.kind = kind,
 		.epoch = observer->epoch,
 		.seq = observer->next_seq,

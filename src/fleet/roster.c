@@ -68,6 +68,7 @@ roster_post(struct roster *roster)
 static bool
 roster_report(struct roster *roster, const struct controller *controller, uint16_t kind)
 {
+	const struct observed about = {controller->id, controller->site_id};
 	struct record record;
 	uint8_t *body;
 
@@ -77,7 +78,7 @@ roster_report(struct roster *roster, const struct controller *controller, uint16
 		roster->group = roster->free_groups[--roster->n_free];
 		group_clear(roster->group);
 	}
-	observer_record(&roster->observer, controller, kind, clock_wall_us(), NULL, &record);
+	observer_record(&roster->observer, &about, kind, clock_wall_us(), NULL, &record);
 	body = group_add(roster->group, ENTRY_RECORD, ENTRY_FLAG_DESK, record_encoded_len(&record));
 	if (body == NULL) {
 		roster_post(roster);
@@ -307,6 +308,7 @@ roster_add_known(void *arg, const struct position *position)
 		.epoch = position->epoch,
 		.last_seq = position->last_seq,
 		.device_time_us = position->device_time_us,
+		.gaps = position->gaps,
 	};
 	row->lost = position->lost;
 	row->lease_runs = !position->lost;

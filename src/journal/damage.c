@@ -149,8 +149,8 @@ damages_init(struct damages *damages)
 void
 damages_fini(struct damages *damages)
 {
-	free(damages->positions);
-	damages->positions = NULL;
+	free(damages->spots);
+	damages->spots = NULL;
 	(void)pthread_mutex_destroy(&damages->lock);
 }
 
@@ -163,16 +163,30 @@ damages_add(struct journal *journal, const struct damage *damage)
 
 	must(pthread_mutex_lock(&damages->lock) == 0);
 	for (size_t i = 0; i < damages->n && !known; i++)
-		known = damages->positions[i] == damage->position;
+		known = damages->spots[i].position == damage->position;
 	if (!known) {
-		damages->positions = xrealloc(damages->positions,
-					      (damages->n + 1) * sizeof(damages->positions[0]));
-		damages->positions[damages->n++] = damage->position;
+		damages->spots =
+			xrealloc(damages->spots, (damages->n + 1) * sizeof(damages->spots[0]));
+		damages->spots[damages->n++] = (struct journal_damage){
+			.position = damage->position, .bytes = damage->end - damage->begin};
 		counter_add(&journal->damaged_regions, 1);
 		counter_add(&journal->damaged_bytes, damage->end - damage->begin);
 	}
 	must(pthread_mutex_unlock(&damages->lock) == 0);
 	return !known;
+}
+
+bool
+journal_get_damage(struct journal *journal, size_t number, struct journal_damage *damage)
+{
+	struct damages *damages = &journal->damages;
+
+	must(pthread_mutex_lock(&damages->lock) == 0);
+	bool there = number < damages->n;
+	if (there)
+		*damage = damages->spots[number];
+	must(pthread_mutex_unlock(&damages->lock) == 0);
+	return there;
 }
 
 /* What is behind the last byte that isn't zero says nothing, and is not saved. */

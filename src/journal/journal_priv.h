@@ -146,10 +146,10 @@ struct damage {
 	uint64_t position;   /* of begin */
 };
 
-/* Positions of the spots that were reported. */
+/* The spots that were reported. */
 struct damages {
 	pthread_mutex_t lock;
-	uint64_t *positions;
+	struct journal_damage *spots;
 	size_t n;
 };
 

@@ -34,6 +34,17 @@ static const char *const list_sql[] = {
 	[ADMIN_LABELS] = "SELECT d.code, d.name, s.code AS site, s.name AS site_name,"
 			 " coalesce(nullif(d.address, ''), s.address) AS address"
 			 " FROM doors d JOIN sites s USING (site_id) ORDER BY s.code, d.code",
+	[ADMIN_TASKS] = "SELECT s.code AS site, t.task, k.title, t.thing FROM site_tasks t"
+			" JOIN sites s USING (site_id) JOIN site_task_kinds k USING (task)"
+			" ORDER BY s.code, k.place, t.thing",
+	/* today's beside those of the last day before it */
+	[ADMIN_TASK_COUNTS] = "SELECT s.code AS site, n.task, k.title, n.count, b.count AS before,"
+			      " b.day AS before_day FROM site_task_counts n"
+			      " JOIN sites s USING (site_id) JOIN site_task_kinds k USING (task)"
+			      " LEFT JOIN LATERAL (SELECT count, day FROM site_task_counts e"
+			      "  WHERE e.site_id = n.site_id AND e.task = n.task AND e.day < n.day"
+			      "  ORDER BY day DESC LIMIT 1) b ON true"
+			      " WHERE n.day = current_date ORDER BY s.code, k.place",
 	/* reads every partition: for an operator now and then, not for a screen */
 	[ADMIN_CONTROLLERS] =
 		"SELECT c.name, s.code AS site, CASE WHEN c.enabled THEN 'yes' ELSE 'no' END"
@@ -43,6 +54,23 @@ static const char *const list_sql[] = {
 		" FROM controllers c JOIN sites s USING (site_id)"
 		" LEFT JOIN (SELECT controller_id, max(received_at) AS last FROM records"
 		" GROUP BY controller_id) r USING (controller_id) ORDER BY c.name",
+	/* reads every partition, too; the same hole may have been declared twice */
+	[ADMIN_GAPS] =
+		"WITH said AS (SELECT controller_id, kind, received_at,"
+		" (detail->>'epoch')::bigint AS epoch, (detail->>'from')::bigint AS first,"
+		" (detail->>'to')::bigint AS last FROM records WHERE kind IN (701, 703)"
+		" AND epoch < 0)"
+		" SELECT coalesce(c.name, '#' || g.controller_id) AS controller, g.epoch,"
+		" g.first AS \"from\", g.last AS \"to\", g.last - g.first + 1 AS records,"
+		" to_char(g.since, 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS since,"
+		" CASE WHEN f.at IS NULL THEN 'open' ELSE 'filled' END AS state,"
+		" to_char(f.at, 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"') AS filled"
+		" FROM (SELECT controller_id, epoch, first, last, min(received_at) AS since"
+		" FROM said WHERE kind = 701 GROUP BY 1, 2, 3, 4) g"
+		" LEFT JOIN LATERAL (SELECT min(received_at) AS at FROM said s"
+		" WHERE s.kind = 703 AND s.controller_id = g.controller_id"
+		" AND s.epoch = g.epoch AND s.first <= g.first AND s.last >= g.last) f ON true"
+		" LEFT JOIN controllers c USING (controller_id) ORDER BY 1, 2, 3",
 	[ADMIN_CONSOLES] = "SELECT c.name, s.code AS station, c.role,"
 			   " CASE WHEN c.enabled THEN 'yes' ELSE 'no' END AS enabled"
 			   " FROM consoles c JOIN stations s USING (station_id) ORDER BY c.name",
@@ -95,6 +123,36 @@ admin_list(struct admin *a, enum admin_list what,
 			values[i] = PQgetisnull(result, at, i) ? NULL : PQgetvalue(result, at, i);
 		rc = row(arg, n, names, values);
 	}
+	PQclear(result);
+	return rc;
+}
+
+enum rc
+admin_count_tasks(struct admin *a, struct err *err)
+{
+	/* those that are none, too: that is what one wants to see */
+	return admin_exec(a,
+			  "INSERT INTO site_task_counts (site_id, task, day, count)"
+			  " SELECT s.site_id, k.task, current_date, count(t.thing)"
+			  " FROM sites s CROSS JOIN site_task_kinds k"
+			  " LEFT JOIN site_tasks t USING (site_id, task) GROUP BY 1, 2"
+			  " ON CONFLICT (site_id, task, day) DO UPDATE SET count = excluded.count",
+			  0, NULL, NULL, err);
+}
+
+enum rc
+admin_site_timezone(struct admin *a, const char *site, char **timezone, struct err *err)
+{
+	PGresult *result;
+	enum rc rc =
+		admin_exec(a, "SELECT timezone FROM sites WHERE code = $1", 1, &site, &result, err);
+
+	if (rc != RC_OK)
+		return rc;
+	if (PQntuples(result) == 1)
+		*timezone = xstrdup(PQgetvalue(result, 0, 0));
+	else
+		rc = err_invalid(err, "there is no site \"%s\"", site);
 	PQclear(result);
 	return rc;
 }

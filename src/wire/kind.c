@@ -99,7 +99,9 @@ static const struct kind kinds[] = {
 	{ 621, "grant.removed",            KIND_CLASS_AUDIT,   NONE,              GRANT,           0 },
 
 	{ 700, "policy.divergence",        KIND_CLASS_ALARM,   SEVERITY_HIGH,     ONCE | SERVER,   0 },
-	{ 701, "records.gap",              KIND_CLASS_ALARM,   SEVERITY_MEDIUM,   ONCE | SERVER,   0 },
+	{ 701, "records.gap",              KIND_CLASS_ALARM,   SEVERITY_MEDIUM,   RAISES | SERVER, 0 },
+	{ 702, "journal.damaged",          KIND_CLASS_ALARM,   SEVERITY_HIGH,     ONCE | SERVER,   0 },
+	{ 703, "records.gap_filled",       KIND_CLASS_ALARM,   NONE,              SERVER,        701 },
 	{ 720, "alarm.flood",              KIND_CLASS_ALARM,   SEVERITY_HIGH,     ONCE | SERVER,   0 },
 	{ 721, "comms.site_lost",          KIND_CLASS_ALARM,   SEVERITY_HIGH,     ONCE | SERVER,   0 },
 
@@ -141,6 +143,8 @@ static const char *const reject_names[] = {
 	"bad_window",   "overlap",      "foreign_site",    "not_your_unit", "rule",
 	"unknown_unit", "card_ended",
 };
+
+static const char *const card_kind_names[] = {NULL, "owner", "tenant", "temporary", "staff"};
 
 const struct kind *
 kind_get(uint32_t code)
@@ -207,4 +211,20 @@ const char *
 reject_name(uint32_t reason)
 {
 	return reason < ARRAY_LEN(reject_names) ? reject_names[reason] : NULL;
+}
+
+const char *
+card_kind_name(uint32_t kind)
+{
+	return kind < ARRAY_LEN(card_kind_names) ? card_kind_names[kind] : NULL;
+}
+
+uint8_t
+card_kind_by_name(const char *name)
+{
+	for (uint8_t i = 1; i < ARRAY_LEN(card_kind_names); i++) {
+		if (strcmp(card_kind_names[i], name) == 0)
+			return i;
+	}
+	return 0;
 }

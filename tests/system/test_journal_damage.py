@@ -4,14 +4,18 @@
 Protections tested: what recovery checks of each segment; the checkpoint and the cursor
 as proofs of what was durable; readers that go on behind damage.  Seen to fail with
 check_loss() returning RC_OK, with on_journal_loss left NULL, and with scan_resume()
-returning RC_EOF.
+returning RC_EOF; the alarms, with findings_take_damage() returning at once, and with
+positions that know no damage.
 """
 
+import json
 import re
 import shutil
 
 import pytest
 from harness.world import run, wait_until
+from stranger.client import Console
+from stranger.wire import Enrolment, pb
 
 SMALL = {"journal.segment_mb": 1, "desk.checkpoint_s": 1, "node.workers": 1}
 HEADER = 512
@@ -168,6 +172,30 @@ def assert_nothing_is_missing(world, ledger):
     assert (figures["lost"], figures["duplicate"], figures["out_of_order"]) == (0, 0, 0), figures
 
 
+def alarms_that_stand(world, station):
+    with Console(Enrolment.load(world.desks / f"desk-{station}")) as desk:
+        desk.hello()
+        desk.subscribe()
+        return list(desk.wait_snapshot().values())
+
+
+def assert_damage_is_alarmed(world):
+    """Every station sees that the journal was damaged; the controller's own sees its gap."""
+    damages, gaps = [], []
+    for station in world.estate.stations:
+        stand = alarms_that_stand(world, station)
+        damages += [alarm for alarm in stand if alarm.kind == pb.KIND_JOURNAL_DAMAGED]
+        gaps += [alarm for alarm in stand if alarm.kind == pb.KIND_RECORDS_GAP]
+    assert len(damages) == len(world.estate.stations)
+    for alarm in damages:
+        assert alarm.severity == pb.SEVERITY_HIGH and alarm.count == 1
+        assert (alarm.controller, alarm.door, alarm.site) == ("", "", "")
+    listed, = json.loads(world.ctl("gaps", "--json").stdout)
+    assert [alarm.controller for alarm in gaps] == [listed["controller"]]
+    assert (listed["from"], listed["records"], listed["state"]) == (listed["to"], 1, "open")
+    return listed
+
+
 def test_a_flipped_bit_costs_one_record_and_not_the_service(make_world, postgres):
     world = make_world(controllers=4)
     world.configure({**SMALL, "desk.checkpoint_s": 3600})
@@ -193,6 +221,20 @@ def test_a_flipped_bit_costs_one_record_and_not_the_service(make_world, postgres
     saved = list((world.home / "journal/damaged").iterdir())
     assert [file.name for file in saved] == [f"{position:016x}.0"]
     assert saved[0].stat().st_size == damage["damaged_bytes"]
+    listed = assert_damage_is_alarmed(world)
+    missing = world.value(
+        "select count(*) from gatehouse.records r join gatehouse.controllers c"
+        f" using (controller_id) where c.name = '{listed['controller']}'"
+        f" and r.epoch = {listed['epoch']} and r.seq = {listed['from']}")
+    assert missing == 0
+    # read again by a start that knows nothing, it is said no second time
+    world.kill()
+    (world.home / "state/checkpoint").unlink(missing_ok=True)
+    world.start()
+    world.wait_stored()
+    assert world.status()["journal"]["damaged_regions"] == 1
+    assert_damage_is_alarmed(world)
+    assert world.value("select count(*) from gatehouse.records where kind in (701, 702)") == 2
 
 
 def flip_a_record(segment):

@@ -558,6 +558,21 @@ wrong_bytes_do_no_harm(void **state)
 	desk_free(&desk);
 }
 
+/* Several threads of the server number what they observe: the journal's order counts.
+ * Seen to fail where their numbers were compared. */
+static void
+the_servers_own_records_count_in_the_journals_order(void **state)
+{
+	struct desk *desk = desk_of(16, 16);
+	struct record gap = record_of(701, 0, 8), filled = record_of(703, 0, 3);
+
+	(void)state;
+	gap.epoch = filled.epoch = -9;
+	assert_non_null(desk_apply(desk, &gap, false, 10, 0));
+	assert_non_null(desk_apply(desk, &filled, false, 20, 0));
+	desk_free(&desk);
+}
+
 int
 main(void)
 {
@@ -566,6 +581,7 @@ main(void)
 		cmocka_unit_test(ahead_counts_once),
 		cmocka_unit_test(a_change_says_all),
 		cmocka_unit_test(a_new_epoch_is_later),
+		cmocka_unit_test(the_servers_own_records_count_in_the_journals_order),
 		cmocka_unit_test(the_ring_forgets_the_oldest),
 		cmocka_unit_test(open_alarms_are_in_order),
 		cmocka_unit_test(the_limit_takes_those_that_are_over),

@@ -327,6 +327,24 @@ stations_see_their_areas(void **state)
 }
 
 static void
+everybody_sees_what_the_server_says_of_itself(void **state)
+{
+	struct record record = {.kind = 702, .epoch = -1, .seq = 1, .received_us = 5000};
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, 64, 1 << 20);
+	subscribe(&f, 1, NORTH, 0);
+	subscribe(&f, 2, CENTRE, 0);
+	subscribe(&f, 3, 0, 0);
+	assert_non_null(desk_apply(f.desk, &record, false, f.position += 100, 6000));
+	pump(&f);
+	for (size_t i = 1; i <= 3; i++)
+		assert_seen(&f.screens[i], "R E0 1");
+	fixture_fini(&f);
+}
+
+static void
 subscribe_filtered(struct fixture *f, uint64_t id, uint32_t station, const char *area,
 		   uint16_t kind, enum severity severity_min)
 {
@@ -978,6 +996,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(stations_see_their_areas),
+		cmocka_unit_test(everybody_sees_what_the_server_says_of_itself),
 		cmocka_unit_test(filters_narrow),
 		cmocka_unit_test(places_have_names),
 		cmocka_unit_test(the_register_changes_what_is_seen),

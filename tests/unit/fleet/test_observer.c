@@ -15,7 +15,7 @@
 
 enum { OBSERVERS = 3, RECORDS_EACH = 50, NODE = 5 };
 
-static const struct controller elm = {.id = 7, .site_id = 41, .enabled = true, .name = "elm-1"};
+static const struct observed elm = {.controller_id = 7, .site_id = 41};
 
 static void
 a_record_says_who_what_and_when(void **state)
@@ -27,7 +27,7 @@ a_record_says_who_what_and_when(void **state)
 	observer_init(&observer, START_US, NODE, 0, 1);
 	observer_record(&observer, &elm, KIND_CODE_RECORDS_GAP, START_US + 9, "{\"to\":9}",
 			&record);
-	assert_int_equal(record.controller_id, elm.id);
+	assert_int_equal(record.controller_id, elm.controller_id);
 	assert_int_equal(record.site_id, elm.site_id);
 	assert_int_equal(record.door_id, 0);
 	assert_int_equal(record.kind, KIND_CODE_RECORDS_GAP);

@@ -14,6 +14,9 @@
 
 enum { NORTH = 7, SOUTH = 8 };
 
+/* of the saved form */
+enum { HEADER_BYTES = 12 + 64 * 8, ROW_BYTES = 31 + 4 * 32 };
+
 static struct record
 reported(uint32_t controller, int64_t epoch, uint64_t seq)
 {
@@ -74,6 +77,9 @@ sample(void)
 	apply(positions, NORTH, 3, 41);
 	apply(positions, SOUTH, 1767225600, 7);
 	apply_observed(positions, SOUTH, KIND_CODE_CONTROLLER_LOST, "");
+	apply_observed(positions, NORTH, KIND_CODE_RECORDS_GAP,
+		       "{\"epoch\":3,\"from\":42,\"to\":44}");
+	apply_observed(positions, 0, KIND_CODE_JOURNAL_DAMAGED, "{\"position\":4711,\"bytes\":60}");
 	return positions;
 }
 
@@ -152,6 +158,83 @@ a_gap_that_says_nothing_moves_nothing(void **state)
 	positions_free(&positions);
 }
 
+static struct position_change
+change_by(struct positions *positions, int64_t epoch, uint64_t seq)
+{
+	struct record record = reported(NORTH, epoch, seq);
+
+	return positions_apply_record(positions, &record);
+}
+
+static void
+assert_change(struct position_change change, enum position_news news, uint64_t from, uint64_t to,
+	      bool last)
+{
+	assert_int_equal(change.news, news);
+	assert_int_equal(change.from, from);
+	assert_int_equal(change.to, to);
+	assert_int_equal(change.last, last);
+}
+
+/* Seen to fail without the look at last_seq: the records in between went in silence. */
+static void
+a_hole_that_nobody_declared_is_news(void **state)
+{
+	struct positions *positions = positions_new();
+
+	(void)state;
+	/* where it is first met, nothing says what was before */
+	assert_change(change_by(positions, 3, 7), POSITION_NEWS_NONE, 0, 0, false);
+	assert_change(change_by(positions, 3, 8), POSITION_NEWS_NONE, 0, 0, false);
+	assert_change(change_by(positions, 3, 12), POSITION_NEWS_HOLE, 9, 11, false);
+	assert_change(change_by(positions, 4, 5), POSITION_NEWS_NONE, 0, 0, false);
+	struct quarantine q = {.controller_id = NORTH, .epoch = 4, .seq = 7};
+	assert_change(positions_apply_quarantine(positions, &q), POSITION_NEWS_HOLE, 6, 6, false);
+	positions_free(&positions);
+}
+
+static void
+a_gap_that_fills_is_news(void **state)
+{
+	struct positions *positions = positions_new();
+
+	(void)state;
+	apply(positions, NORTH, 3, 4);
+	apply_observed(positions, NORTH, KIND_CODE_RECORDS_GAP,
+		       "{\"epoch\":3,\"from\":5,\"to\":6}");
+	apply_observed(positions, NORTH, KIND_CODE_RECORDS_GAP,
+		       "{\"epoch\":3,\"from\":8,\"to\":8}");
+	apply(positions, NORTH, 3, 9);
+	assert_change(change_by(positions, 3, 6), POSITION_NEWS_NONE, 0, 0, false);
+	assert_change(change_by(positions, 3, 6), POSITION_NEWS_NONE, 0, 0, false);
+	assert_change(change_by(positions, 3, 8), POSITION_NEWS_FILLED, 8, 8, false);
+	assert_change(change_by(positions, 3, 5), POSITION_NEWS_FILLED, 5, 6, true);
+	assert_at(positions, NORTH, 3, 9);
+	/* late ones say nothing about the device's clock now */
+	assert_int_equal(positions_get(positions, NORTH)->device_time_us, 9000);
+	/* what nobody can fill any more keeps the alarm */
+	apply_observed(positions, NORTH, KIND_CODE_RECORDS_GAP,
+		       "{\"epoch\":3,\"from\":10,\"to\":10}");
+	apply(positions, NORTH, 4, 1);
+	apply_observed(positions, NORTH, KIND_CODE_RECORDS_GAP,
+		       "{\"epoch\":4,\"from\":2,\"to\":2}");
+	assert_change(change_by(positions, 4, 2), POSITION_NEWS_FILLED, 2, 2, false);
+	positions_free(&positions);
+}
+
+static void
+damage_that_was_said_is_known(void **state)
+{
+	struct positions *positions = positions_new();
+
+	(void)state;
+	apply_observed(positions, 0, KIND_CODE_JOURNAL_DAMAGED, "{\"position\":4711,\"bytes\":60}");
+	assert_true(positions_know_damage(positions, 4711));
+	assert_false(positions_know_damage(positions, 0));
+	assert_null(positions_get(positions, 0)); /* it is no controller's */
+	positions_free(&positions);
+}
+
 static void
 what_is_in_quarantine_is_taken_care_of(void **state)
 {
@@ -212,6 +295,7 @@ saved_and_loaded_is_the_same(void **state)
 	assert_int_equal(positions_load(loaded, buf_front(&buf), buf_len(&buf), &err), RC_OK);
 	positions_each(loaded, count_one, &n);
 	assert_int_equal(n, ARRAY_LEN(ids));
+	assert_true(positions_know_damage(loaded, 4711));
 	for (size_t i = 0; i < n; i++) {
 		const struct position *a = positions_get(positions, ids[i]),
 				      *b = positions_get(loaded, ids[i]);
@@ -221,6 +305,7 @@ saved_and_loaded_is_the_same(void **state)
 		assert_int_equal(a->last_seq, b->last_seq);
 		assert_int_equal(a->device_time_us, b->device_time_us);
 		assert_int_equal(a->lost, b->lost);
+		assert_memory_equal(&a->gaps, &b->gaps, sizeof(a->gaps));
 	}
 	buf_fini(&buf);
 	positions_free(&positions);
@@ -234,7 +319,7 @@ what_does_not_fit_is_said(void **state)
 	struct buf buf;
 
 	(void)state;
-	buf_init(&buf, 8 + 2 * 29 - 1);
+	buf_init(&buf, HEADER_BYTES + 2 * ROW_BYTES - 1);
 	assert_int_equal(positions_save(positions, &buf), RC_AGAIN);
 	assert_int_equal(buf_len(&buf), 0);
 	buf_fini(&buf);
@@ -280,7 +365,11 @@ damaged_bytes_are_refused(void **state)
 		assert_refused(bytes, n);
 		bytes[i] ^= 0x80;
 	}
-	memcpy(bytes + 8, bytes + 8 + 29, 4); /* the same controller twice */
+	memcpy(bytes + HEADER_BYTES, bytes + HEADER_BYTES + ROW_BYTES,
+	       4); /* the same controller twice */
+	assert_refused(bytes, n);
+	bytes[HEADER_BYTES]++;
+	bytes[HEADER_BYTES + 30] = GAPS_MAX + 1;
 	assert_refused(bytes, n);
 	buf_fini(&buf);
 	positions_free(&positions);
@@ -294,6 +383,9 @@ main(void)
 		cmocka_unit_test(only_a_newer_epoch_begins_anew),
 		cmocka_unit_test(a_gap_counts_as_taken_care_of),
 		cmocka_unit_test(a_gap_that_says_nothing_moves_nothing),
+		cmocka_unit_test(a_hole_that_nobody_declared_is_news),
+		cmocka_unit_test(a_gap_that_fills_is_news),
+		cmocka_unit_test(damage_that_was_said_is_known),
 		cmocka_unit_test(what_is_in_quarantine_is_taken_care_of),
 		cmocka_unit_test(lost_lasts_until_restored),
 		cmocka_unit_test(saved_and_loaded_is_the_same),

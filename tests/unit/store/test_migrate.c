@@ -4,6 +4,7 @@
  * nothing, and what they leave behind: comments everywhere, and the vocabulary
  * that the daemon has.
  */
+#include "../../../src/store/migration.h"
 #include "pg.h"
 #include "wire/kind.h"
 
@@ -67,6 +68,21 @@ test_from_nothing_and_again(void **state)
 	admin_close(&admin);
 }
 
+/* A database as an older program left it. */
+static void
+begin_at_version(PGconn *conn, int version)
+{
+	pg_do(conn, "DROP SCHEMA gatehouse CASCADE");
+	for (int i = 0; i < version; i++) {
+		char *sql = xasprintf("BEGIN; %s; INSERT INTO gatehouse.schema_version (version, "
+				      "name) VALUES (%d, '%s'); COMMIT",
+				      migrations[i].text, i + 1, migrations[i].name);
+
+		pg_do(conn, sql);
+		free(sql);
+	}
+}
+
 static void
 test_goes_on_from_an_older_version(void **state)
 {
@@ -76,11 +92,10 @@ test_goes_on_from_an_older_version(void **state)
 	int said = 3;
 
 	(void)state;
-	pg_do(conn, "DROP TABLE alarms, alarm_changes;"
-		    "DELETE FROM schema_version WHERE version = 4");
+	begin_at_version(conn, 3);
 	assert_int_equal(migrate_apply(admin, count_said, &said, &err), RC_OK);
-	assert_int_equal(said, 4);
-	pg_expect(conn, "SELECT count(*) FROM alarms", "0");
+	assert_int_equal(said, migrate_newest());
+	pg_expect(conn, "SELECT count(*) FROM gatehouse.alarms", "0");
 	admin_close(&admin);
 	PQfinish(conn);
 }
@@ -95,14 +110,15 @@ test_a_file_that_fails_leaves_nothing(void **state)
 
 	(void)state;
 	/* the second table of 004 is in the way, the first would be new */
-	pg_do(conn, "DROP TABLE alarm_changes; DELETE FROM schema_version WHERE version = 4");
+	begin_at_version(conn, 3);
+	pg_do(conn, "CREATE TABLE gatehouse.alarms ()");
 	assert_int_equal(migrate_apply(admin, NULL, NULL, &err), RC_FAIL);
 	assert_string_equal(err.msg, "could not apply 004_alarms.sql: relation \"alarms\""
 				     " already exists");
 	assert_int_equal(migrate_current(admin, &version, &err), RC_OK);
 	assert_int_equal(version, 3);
-	pg_expect(conn, "SELECT to_regclass('alarm_changes')", "null");
-	pg_do(conn, "DROP TABLE alarms");
+	pg_expect(conn, "SELECT to_regclass('gatehouse.alarm_changes')", "null");
+	pg_do(conn, "DROP TABLE gatehouse.alarms");
 	assert_int_equal(migrate_apply(admin, NULL, NULL, &err), RC_OK);
 	admin_close(&admin);
 	PQfinish(conn);

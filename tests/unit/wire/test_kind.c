@@ -227,6 +227,9 @@ numbers_named_in_code_are_the_contracts(void **state)
 	assert_int_equal(KIND_CODE_GRANT_REMOVED, GATEHOUSE__V1__KIND__KIND_GRANT_REMOVED);
 	assert_int_equal(KIND_CODE_POLICY_DIVERGENCE, GATEHOUSE__V1__KIND__KIND_POLICY_DIVERGENCE);
 	assert_int_equal(KIND_CODE_RECORDS_GAP, GATEHOUSE__V1__KIND__KIND_RECORDS_GAP);
+	assert_int_equal(KIND_CODE_JOURNAL_DAMAGED, GATEHOUSE__V1__KIND__KIND_JOURNAL_DAMAGED);
+	assert_int_equal(KIND_CODE_RECORDS_GAP_FILLED,
+			 GATEHOUSE__V1__KIND__KIND_RECORDS_GAP_FILLED);
 }
 
 /* Holds a table of names by number against an enum of the contract without gaps. */
