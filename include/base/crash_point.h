@@ -40,6 +40,7 @@
 	X(SNAPSHOT_SAVED, "snapshot-saved")       /* its snapshot is durable */                    \
 	X(COMMIT_BEGUN, "commit-begun")           /* the cursor is moved, no row copied */         \
 	X(COMMIT_COPIED, "commit-copied")         /* all rows are copied, COMMIT not sent */       \
+	X(COMMIT_SENT, "commit-sent")             /* COMMIT is sent, not answered */               \
 	X(COMMIT_DONE, "commit-done")             /* COMMIT is answered, nobody told */            \
 	X(RECOVERY_WIPED, "recovery-wiped")       /* bytes behind the end are saved and wiped */   \
 	X(RECOVERY_DONE, "recovery-done")         /* the tail is durable, nothing published */

@@ -8,7 +8,9 @@
  */
 #include "batch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "wire/entry.h"
 
@@ -41,6 +43,7 @@ void
 batch_restart(struct batch *batch, uint64_t position)
 {
 	batch->n = 0;
+	batch->n_checks = 0;
 	buf_clear(&batch->bodies);
 	for (size_t i = 0; i < BATCH_TABLES; i++)
 		batch->counts[i] = 0;
@@ -58,6 +61,57 @@ bool
 batch_has_moved(const struct batch *batch)
 {
 	return batch->end != batch->begin;
+}
+
+/* ---- Rows that a check refuses ---------------------------------------------- */
+
+/* Number from 1; those beyond what fits share the last one's name. */
+static uint8_t
+batch_check_number(struct batch *batch, const char *name)
+{
+	uint8_t i = 0;
+
+	while (i < batch->n_checks &&
+	       strncmp(batch->checks[i], name, BATCH_CHECK_NAME_MAX - 1) != 0)
+		i++;
+	if (i == batch->n_checks && i < BATCH_CHECKS_MAX) {
+		(void)snprintf(batch->checks[i], BATCH_CHECK_NAME_MAX, "%s", name);
+		batch->n_checks++;
+	}
+	return i < BATCH_CHECKS_MAX ? (uint8_t)(i + 1) : BATCH_CHECKS_MAX;
+}
+
+void
+batch_refuse(struct batch *batch, size_t at, const char *check)
+{
+	struct batch_entry *entry = &batch->entries[at];
+
+	must(entry->table == BATCH_RECORDS);
+	entry->check = batch_check_number(batch, check);
+	entry->table = BATCH_QUARANTINE;
+	batch->counts[BATCH_RECORDS]--;
+	batch->counts[BATCH_QUARANTINE]++;
+}
+
+void
+batch_restore(struct batch *batch)
+{
+	for (size_t i = 0; i < batch->n; i++) {
+		if (batch->entries[i].check == 0)
+			continue;
+		batch->entries[i].check = 0;
+		batch->entries[i].table = BATCH_RECORDS;
+		batch->counts[BATCH_RECORDS]++;
+		batch->counts[BATCH_QUARANTINE]--;
+	}
+}
+
+void
+batch_reason(const struct batch *batch, const struct batch_entry *entry, struct err *err)
+{
+	must(entry->check > 0 && entry->check <= batch->n_checks);
+	(void)err_invalid(err, "new row for relation \"records\" violates check constraint \"%s\"",
+			  batch->checks[entry->check - 1]);
 }
 
 /* ---- Looking at entries ---------------------------------------------------- */

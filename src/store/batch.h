@@ -28,7 +28,11 @@ struct batch_entry {
 	uint8_t type;
 	uint8_t table; /* enum batch_table */
 	bool refused;  /* no row can be made of it: quarantine, as it is */
+	uint8_t check; /* 0, or the number of the check that refuses its row: see batch_reason() */
 };
+
+/* More checks than a table has. */
+enum { BATCH_CHECKS_MAX = 32, BATCH_CHECK_NAME_MAX = 64 };
 
 struct batch {
 	struct buf bodies;
@@ -37,6 +41,8 @@ struct batch {
 	size_t max_bytes;
 	size_t counts[BATCH_TABLES]; /* of entries */
 	uint64_t begin, end; /* positions: of the first entry, and behind the last that was seen */
+	char checks[BATCH_CHECKS_MAX][BATCH_CHECK_NAME_MAX]; /* names; n_checks of them */
+	uint8_t n_checks;
 };
 
 void batch_init(struct batch *batch, size_t max_entries, size_t max_bytes);
@@ -47,6 +53,13 @@ void batch_restart(struct batch *batch, uint64_t position);
 /* Reads until it is full (RC_OK) or the journal has no more (RC_AGAIN).  On
  * RC_INVALID and RC_FAIL, which are journal_read()'s, what was read before stays. */
 enum rc batch_fill(struct batch *batch, struct journal_reader *reader, struct err *err) MUST_CHECK;
+
+/* A record's row is refused by the check of that name: its entry goes to quarantine.
+ * batch_restore() takes all of that back. */
+void batch_refuse(struct batch *batch, size_t at, const char *check);
+void batch_restore(struct batch *batch);
+/* Why a check refuses it, as PostgreSQL would say; entry->check must not be 0. */
+void batch_reason(const struct batch *batch, const struct batch_entry *entry, struct err *err);
 
 const uint8_t *batch_body(const struct batch *batch, const struct batch_entry *entry);
 /* Something was read, if only what goes into no table. */

@@ -53,7 +53,11 @@ commit_end(struct store *s, struct err *err)
 	if (s->batch.end > s->reached)
 		s->reached = s->batch.end;
 	crash_point(CRASH_COMMIT_COPIED);
-	rc = link_exec(&s->link, "commit", "COMMIT", 0, NULL, &result, err);
+	rc = link_send(&s->link, "commit", "COMMIT", 0, NULL, err);
+	if (rc != RC_OK)
+		return rc;
+	crash_point(CRASH_COMMIT_SENT);
+	rc = link_receive(&s->link, "commit", &result, err);
 	if (rc != RC_OK)
 		return rc;
 	/* the answer to COMMIT in a failed transaction; none of ours gets here in one */
@@ -82,20 +86,56 @@ commit_fast(struct store *s, struct store_tally *tally, struct err *err)
 	return rc;
 }
 
+/* The fast path; after RC_INVALID no transaction is open any more. */
+static enum rc
+commit_try_fast(struct store *s, struct store_tally *tally, struct err *err)
+{
+	struct err undo;
+	enum rc rc = commit_fast(s, tally, err);
+
+	if (rc != RC_INVALID)
+		return rc;
+	if (link_exec(&s->link, "roll back", "ROLLBACK", 0, NULL, NULL, &undo) == RC_OK)
+		return RC_INVALID;
+	*err = undo;
+	return RC_FAIL;
+}
+
+static enum rc
+commit_sieved(struct store *s, struct store_tally *tally, struct err *err)
+{
+	uint64_t held_back;
+	size_t marked;
+	enum rc rc = sieve_batch(s, &marked, err);
+
+	if (rc != RC_OK)
+		return rc;
+	s->expect_refusals = marked > 0;
+	rc = commit_try_fast(s, tally, err);
+	tally->quarantined = marked;
+	if (rc == RC_OK && marked > 0 && log_pace_ok(&s->pace_refused, REFUSED_LOG_MS, &held_back))
+		log_warning("store", "refused records=%zu by checks of the table held_back=%llu",
+			    marked, (unsigned long long)held_back);
+	return rc;
+}
+
+/* Where one way doesn't do, the next is slower and can do more. */
 static enum rc
 commit_either(struct store *s, struct store_tally *tally, struct err *err)
 {
 	enum rc rc = RC_INVALID;
 
-	if (!s->expect_duplicates) {
-		rc = commit_fast(s, tally, err);
-		if (rc != RC_INVALID)
-			return rc;
-		log_debug("store", "batch of %zu goes the slow way: %s", s->batch.n, err->msg);
-		rc = link_exec(&s->link, "roll back", "ROLLBACK", 0, NULL, NULL, err);
-		if (rc != RC_OK)
-			return rc;
+	if (!s->expect_duplicates && !s->expect_refusals)
+		rc = commit_try_fast(s, tally, err);
+	if (rc == RC_INVALID && !s->expect_duplicates && (s->expect_refusals || s->link.by_check)) {
+		rc = commit_sieved(s, tally, err);
+		if (rc == RC_INVALID)
+			batch_restore(&s->batch);
 	}
+	if (rc != RC_INVALID)
+		return rc;
+	log_debug("store", "batch of %zu goes the slow way", s->batch.n);
+	s->expect_refusals = false;
 	*tally = (struct store_tally){.slow = true};
 	return slow_commit(s, tally, err);
 }

@@ -20,12 +20,16 @@ enum { COPY_CHUNK_BYTES = 64 * 1024 };
 static const char stages_sql[] =
 	"CREATE TEMP TABLE stage_records (LIKE records INCLUDING CONSTRAINTS)"
 	" ON COMMIT DELETE ROWS;"
+	"CREATE TEMP TABLE stage_sieve (LIKE records) ON COMMIT DELETE ROWS;"
 	"CREATE TEMP TABLE stage_alarms (LIKE alarm_changes INCLUDING CONSTRAINTS)"
 	" ON COMMIT DELETE ROWS;"
 	"CREATE TEMP TABLE stage_seen (alarm_id bigint, offered_at timestamptz,"
 	" shown_at timestamptz) ON COMMIT DELETE ROWS;"
 	"CREATE TEMP TABLE stage_quarantine (LIKE quarantine INCLUDING CONSTRAINTS)"
 	" ON COMMIT DELETE ROWS";
+
+static const char sieve_sql[] =
+	"COPY pg_temp.stage_sieve (" ROW_RECORD_COLUMNS ") FROM STDIN (FORMAT binary)";
 
 static const char records_sql[] =
 	"COPY records (" ROW_RECORD_COLUMNS ") FROM STDIN (FORMAT binary)";
@@ -146,6 +150,10 @@ copy_put_entry(const struct copy *copy, uint8_t *out, const struct batch *batch,
 	struct record record;
 	struct err err;
 
+	if (entry->check != 0) {
+		batch_reason(batch, entry, &err);
+		return copy_put_refusal(copy, out, batch, entry, err.msg);
+	}
 	if (entry->refused) {
 		must(batch_check(entry->type, body, entry->len, &table, &err) == RC_INVALID);
 		return copy_put_refusal(copy, out, batch, entry, err.msg);
@@ -239,6 +247,14 @@ copy_records(struct copy *copy, const struct batch *batch, size_t from, size_t t
 	uint64_t rows;
 
 	return copy_range(copy, records_sql, batch, BATCH_RECORDS, from, to, &rows, err);
+}
+
+enum rc
+copy_sieve(struct copy *copy, const struct batch *batch, struct err *err)
+{
+	uint64_t rows;
+
+	return copy_range(copy, sieve_sql, batch, BATCH_RECORDS, 0, batch->n, &rows, err);
 }
 
 enum rc

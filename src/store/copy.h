@@ -35,6 +35,9 @@ enum rc copy_staged(struct copy *copy, const struct batch *batch, enum batch_tab
 		    size_t from, size_t to, uint64_t *rows, uint64_t *added,
 		    struct err *err) MUST_CHECK;
 
+/* All records of the batch into a temporary table without checks, for sieve.c. */
+enum rc copy_sieve(struct copy *copy, const struct batch *batch, struct err *err) MUST_CHECK;
+
 /* Rows that went through leave dead ones behind until the transaction ends, and
  * each further statement reads those again: this gets rid of them. */
 enum rc copy_truncate_stage(struct copy *copy, enum batch_table table, struct err *err) MUST_CHECK;

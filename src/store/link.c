@@ -95,6 +95,7 @@ link_refused(struct link *link, const char *what, const PGresult *result, struct
 	link_set_reason(err, what, text != NULL ? text : PQresultErrorMessage(result));
 	if (!link_blames_row(PQresultErrorField(result, PG_DIAG_SQLSTATE)))
 		return RC_FAIL;
+	link->by_check = strcmp(PQresultErrorField(result, PG_DIAG_SQLSTATE), "23514") == 0;
 	link->copy_line = link_find_line(PQresultErrorField(result, PG_DIAG_CONTEXT));
 	return RC_INVALID;
 }
@@ -251,11 +252,9 @@ link_get_results(struct link *link, const char *what, PGresult **last, struct er
 }
 
 enum rc
-link_exec(struct link *link, const char *what, const char *sql, int n_params,
-	  const char *const *params, PGresult **result, struct err *err)
+link_send(struct link *link, const char *what, const char *sql, int n_params,
+	  const char *const *params, struct err *err)
 {
-	PGresult *last = NULL;
-	enum rc rc;
 	int sent;
 
 	link->copy_line = 0;
@@ -263,15 +262,32 @@ link_exec(struct link *link, const char *what, const char *sql, int n_params,
 		sent = PQsendQueryParams(link->conn, sql, n_params, NULL, params, NULL, NULL, 0);
 	else
 		sent = PQsendQuery(link->conn, sql);
-	if (sent == 0)
-		return link_fail(link, what, err);
-	rc = link_flush(link, what, err);
-	if (rc == RC_OK)
-		rc = link_get_results(link, what, &last, err);
+	return sent != 0 ? link_flush(link, what, err) : link_fail(link, what, err);
+}
+
+enum rc
+link_receive(struct link *link, const char *what, PGresult **result, struct err *err)
+{
+	PGresult *last = NULL;
+	enum rc rc = link_get_results(link, what, &last, err);
+
 	if (result != NULL)
 		*result = last;
 	else
 		PQclear(last);
+	return rc;
+}
+
+enum rc
+link_exec(struct link *link, const char *what, const char *sql, int n_params,
+	  const char *const *params, PGresult **result, struct err *err)
+{
+	enum rc rc = link_send(link, what, sql, n_params, params, err);
+
+	if (rc == RC_OK)
+		return link_receive(link, what, result, err);
+	if (result != NULL)
+		*result = NULL;
 	return rc;
 }
 

@@ -34,6 +34,7 @@ struct link {
 	 * another thread, who rings the box. */
 	const _Atomic uint64_t *stop_at_ms;
 	PGconn *conn;       /* NULL: closed */
+	bool by_check;      /* the last RC_INVALID was a check's */
 	uint64_t copy_line; /* of the last RC_INVALID: which row of a COPY, from 1; 0: not known */
 };
 
@@ -50,6 +51,12 @@ bool link_is_idle(const struct link *link);
  * last statement; the caller clears it. */
 enum rc link_exec(struct link *link, const char *what, const char *sql, int n_params,
 		  const char *const *params, PGresult **result, struct err *err) MUST_CHECK;
+
+/* The two halves of it. */
+enum rc link_send(struct link *link, const char *what, const char *sql, int n_params,
+		  const char *const *params, struct err *err) MUST_CHECK;
+enum rc link_receive(struct link *link, const char *what, PGresult **result,
+		     struct err *err) MUST_CHECK;
 
 /* Between begin and end or abort nothing else.  *rows: how many were copied. */
 enum rc link_copy_begin(struct link *link, const char *sql, struct err *err) MUST_CHECK;

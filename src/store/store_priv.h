@@ -5,6 +5,7 @@
  *	store.c       the thread, its state, stopping
  *	session.c     one connection's life: what is checked first, then the loop
  *	commit.c      one transaction by the fast path
+ *	sieve.c       the rows of a batch that a check refuses, found in one go
  *	slow.c        the same by the slow path, and finding the row that is to blame
  *	partitions.c  the coming days' partitions
  *	load.c        the register
@@ -20,6 +21,9 @@
 #include "copy.h"
 #include "link.h"
 #include "store/store.h"
+
+/* Refused rows are said once in so long, with how many were not. */
+enum { REFUSED_LOG_MS = 10000 };
 
 struct store {
 	/* Set by store_new(), then read only. */
@@ -54,6 +58,7 @@ struct store {
 	uint64_t gather_until_ms;  /* commit then, even when the batch isn't full */
 	uint64_t partitions_at_ms; /* look again after the coming days then */
 	bool expect_duplicates;    /* the last batch had some: begin with the slow path */
+	bool expect_refusals;      /* the last batch had some: begin with the sieve */
 	struct log_pace pace_down, pace_refused;
 };
 
@@ -88,6 +93,12 @@ enum rc commit_batch(struct store *store, struct err *err) MUST_CHECK;
 /* BEGIN, and the cursor's row moved from the batch's begin to its end. */
 enum rc commit_begin(struct store *store, struct err *err) MUST_CHECK;
 enum rc commit_end(struct store *store, struct err *err) MUST_CHECK;
+
+/* ---- sieve.c --------------------------------------------------------------- */
+
+/* Marks the records of the batch that the table's checks refuse; *marked: how many.
+ * No transaction is open before and after.  RC_INVALID: it could not be told. */
+enum rc sieve_batch(struct store *store, size_t *marked, struct err *err) MUST_CHECK;
 
 /* ---- slow.c ---------------------------------------------------------------- */
 

@@ -7,6 +7,9 @@ Guarded here, and each seen to fail with its protection taken away:
 - rows and cursor are one transaction (src/store/commit.c): with the cursor
   committed before the rows, records are lost when PostgreSQL and the daemon die
   between (of the daemon alone or PostgreSQL alone it recovers)
+- a COMMIT whose answer got lost is not believed to have failed: the cursor tells
+  (src/store/session.c).  With the session going on from what it remembers, the
+  cursor is not where it left it, and nothing is stored any more
 - a connection that doesn't answer is left (src/store/link.c): without a time-out
   a PostgreSQL that hung keeps the store for ever
 - the journal keeps segments for a window behind the cursor (journal.retain_s): with
@@ -146,6 +149,51 @@ def test_nothing_is_lost_by_a_kill_in_a_copy(make_world, postgres):
 @pytest.mark.torture
 def test_nothing_is_lost_by_a_kill_in_a_copy_torture(make_world, postgres):
     kill_in_copy(make_world(controllers=50), postgres, 50)
+
+
+# ---- Killed with a COMMIT that nobody answered --------------------------------------------
+
+
+@contextlib.contextmanager
+def unanswered_commits(conninfo):
+    """Commits are done and durable, and their answers wait for a standby that is not there."""
+    psql(conninfo, "alter system set synchronous_standby_names = 'nobody'")
+    psql(conninfo, "select pg_reload_conf()")
+    try:
+        yield
+    finally:
+        psql(conninfo, "alter system reset synchronous_standby_names")
+        psql(conninfo, "select pg_reload_conf()")
+
+
+def commit_waits(conninfo):
+    return psql(conninfo, "select 1 from pg_stat_activity where wait_event = 'SyncRep'"
+                " and query = 'COMMIT' and application_name like 'gatehoused%'", check=False)
+
+
+@pytest.mark.parametrize("daemon_dies", [False, True])
+def test_a_commit_without_an_answer_is_neither_lost_nor_doubled(make_world, postgres, daemon_dies):
+    """PostgreSQL is killed between COMMIT and its answer, with or without the daemon."""
+    world = make_world(controllers=20)
+    world.configure({"postgresql.retry_ms": 100})
+    world.start()
+    sim = load(world)
+    take_more(world, 1000)
+    for _ in range(2):
+        before = world.value("select position from gatehouse.cursors")
+        with unanswered_commits(postgres.conninfo):
+            wait_until("a COMMIT waits for its answer", lambda: commit_waits(world.conninfo))
+            if daemon_dies:
+                world.kill()
+            postgres.kill()
+            postgres.start()
+        # it was done, although nobody was told
+        assert world.value("select position from gatehouse.cursors") > before
+        if daemon_dies:
+            world.start(wait_for_store=False)
+        take_more(world, 1000)
+    world.end_load(sim)
+    world.assert_ledger_holds()
 
 
 # ---- Hung ---------------------------------------------------------------------------------
