@@ -12,6 +12,7 @@ import os
 import pathlib
 import platform
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -86,7 +87,9 @@ def main():
             parser.error(f"unknown bench \"{name}\", expected one of {', '.join(BENCHES)}")
     host, begun = machine(), time.monotonic()
     rows, rig = [], Rig(args.build, QUICK if args.quick else FULL)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what runs is ended, too
     try:
+        rig.begin()
         for name in args.which or BENCHES:
             rows += measure(rig, name)
     finally:

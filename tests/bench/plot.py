@@ -68,7 +68,8 @@ def script(points, out):
 
 
 def draw(points, out):
-    """False when there is not enough to draw."""
+    """False when there is not enough to draw: then there is no picture, not an old one."""
+    out.unlink(missing_ok=True)
     if len(points["connections"]) < 2 or len(points["consoles"]) < 2:
         return False
     subprocess.run(["gnuplot"], input=script(points, out), text=True, check=True, timeout=60)

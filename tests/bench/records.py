@@ -28,9 +28,11 @@ class Run:
         load.say(f"spacing {BACKLOG_SPACING_US if window == 64 else 0}")
         rig.checkpoint()
         was = rig.status()
+        loads = spent.cpu_s(load.pid)
         daemon, postgres, begun = rig.daemon_s(), rig.postgres_s(), time.monotonic()
         threads = spent.threads_cpu_s(rig.world.daemon.pid)
         self.records = load.say(f"send {each} {window} 0")["acked"]
+        self.load_us = (spent.cpu_s(load.pid) - loads) / self.records * US
         rig.wait_stored()
         self.stored_s = time.monotonic() - begun
         rig.checkpoint()
@@ -89,6 +91,7 @@ def _window_rows(window, runs, tls, copy, sync):
         if thread != "gatehoused" and max(spent_us) >= 0.1:
             yield Row(f"    of that, thread {thread}", "us", spent_us)
     yield Row("  its PostgreSQL", "us", [r.postgres_us for r in runs])
+    yield Row("  the load itself, in none of the sums", "us", [r.load_us for r in runs])
     yield Row("  floor of TLS", "us", tls)
     yield Row("  floor of COPY", "us", copy)
     yield Row("  a sync of the journal / append and fdatasync of as much", "x",

@@ -38,12 +38,19 @@ def say(text):
 
 
 class Rig:
+    """Nothing runs before begin(); end() ends what runs, also after half a beginning."""
+
     def __init__(self, build, plan):
         self.build = pathlib.Path(build).resolve()
         self.plan = plan
         self.folder = make_folder()
         self._epochs = itertools.count(1)
         self._ends = []
+        self._worlds = []
+        self.postgres = None
+
+    def begin(self):
+        plan = self.plan
         os.environ["PG_SETTINGS"] = PG_SETTINGS
         self.postgres = Postgres(self.folder / "pg")
         controllers = FIRST + max(*plan.growth, plan.storm, plan.fleet)
@@ -57,6 +64,7 @@ class Rig:
         folder = self.folder / name
         folder.mkdir()
         world = World(folder, self.build, self.postgres.create_database())
+        self._worlds.append(world)
         world.initialise()
         world.configure({**DAEMON_SETTINGS, **(settings or {})})
         world.furnish(Estate(controllers, stations=("north",), consoles=consoles))
@@ -66,8 +74,10 @@ class Rig:
     def end(self):
         for thing in reversed(self._ends):
             thing.end()
-        self.world.end()
-        self.postgres.stop()
+        for world in self._worlds:
+            world.end()
+        if self.postgres is not None:
+            self.postgres.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # ---- programs ---------------------------------------------------------------
