@@ -16,8 +16,8 @@
 enum { POSITIONS_DAMAGES_MAX = 64 };
 
 struct position {
-	uint32_t controller_id;
-	int64_t epoch;     /* the newest; > 0 */
+	uint32_t controller_id; /* or that of a registration desk: never the same */
+	int64_t epoch;          /* the newest; > 0 */
 	uint64_t last_seq; /* all up to here is taken care of: stored, rejected or declared lost */
 	int64_t device_time_us; /* of the last record */
 	bool lost;              /* comms.controller_lost was reported, and not yet restored */
@@ -54,6 +54,8 @@ struct position_change positions_apply_record(struct positions *positions,
 					      const struct record *record);
 struct position_change positions_apply_quarantine(struct positions *positions,
 						  const struct quarantine *q);
+/* A desk's, of type ENTRY_RIGHT. */
+void positions_apply_right(struct positions *positions, const struct right_change *change);
 
 /* True when the journal has a record that says so of this spot; of the newest
  * POSITIONS_DAMAGES_MAX of them. */

@@ -140,10 +140,42 @@ struct registrar_counters {
 	counter judged, not_judged; /* accesses held against the register; too old for that */
 	counter divergences, revoked_presented;
 	counter cards, rights, controllers, behind, bytes; /* see struct rights_stats */
-	counter ready;       /* 1: the rights are whole; 0: they wait for PostgreSQL */
+	counter ready;       /* 1: the rights are whole; 0: see registrar_new() */
 	counter position;    /* next entry of the journal to read */
 	counter snapshot_us; /* when the last snapshot was durable, wall clock; 0: never */
 	counter ticks;
 };
+
+struct registrar;
+
+/* What there is already. */
+struct registrar_start {
+	struct journal *journal;           /* open, and not started */
+	const struct positions *positions; /* of the desks' sequences; copied */
+	struct reg *reg;                   /* NULL: none yet; the reference is taken */
+};
+
+/*
+ * Opens a hold on the journal, loads the snapshot, replays.  A snapshot that is missing,
+ * foreign or damaged is no loss while the journal goes back to its beginning.  Where it
+ * doesn't, the rights are not whole: counter `ready` stays 0, desks are told to come back,
+ * and nothing is sent or judged.  RC_INVALID: the journal is damaged where it was durable,
+ * or the card keys can't be read.  What was made is the caller's to free, also then.
+ */
+enum rc registrar_new(struct registrar **registrar, struct loop *loop,
+		      const struct registrar_conf *conf, const struct registrar_start *start,
+		      struct err *err) MUST_CHECK;
+void registrar_free(struct registrar **registrar);
+
+/* A message of the kinds above; takes it. */
+void registrar_mail(struct registrar *registrar, struct mail *mail);
+/* Takes the reference. */
+void registrar_set_register(struct registrar *registrar, struct reg *reg);
+/* At the end of each turn of the loop: reads, decides, sends. */
+void registrar_turn(struct registrar *registrar);
+/* Stop: decides no more, and saves once more when all is read.  True when that is done. */
+bool registrar_finish(struct registrar *registrar);
+/* Any thread. */
+const struct registrar_counters *registrar_counters(const struct registrar *registrar);
 
 #endif

@@ -58,7 +58,8 @@ enum {
 };
 
 enum {
-	ENTRY_FLAG_DESK = 1u << 0, /* the desk wants to see it: may raise or clear an alarm */
+	ENTRY_FLAG_DESK = 1u << 0,   /* the desk wants to see it: may raise or clear an alarm */
+	ENTRY_FLAG_RIGHTS = 1u << 1, /* the registrar does: a card was let in, or was not */
 };
 
 struct journal;

@@ -83,6 +83,20 @@ follower_apply_record(struct follower *follower, const struct journal_entry *ent
 		counter_add(&follower->counters.changes, 1);
 }
 
+/* A registration desk's sequence is kept as a controller's is. */
+static void
+follower_apply_right(struct follower *follower, const struct journal_entry *entry)
+{
+	struct right_change change;
+	struct err err;
+
+	if (right_change_decode(entry->body, entry->len, &change, &err) == RC_OK)
+		positions_apply_right(follower->positions, &change);
+	else
+		log_error("follower", "entry at %lu is not a change of rights: %s",
+			  (unsigned long)entry->position, err.msg);
+}
+
 static void
 follower_apply_quarantine(struct follower *follower, const struct journal_entry *entry)
 {
@@ -130,6 +144,9 @@ follower_apply(struct follower *follower, const struct journal_entry *entry)
 	case ENTRY_ACTION:
 	case ENTRY_SEEN:
 		follower_apply_action(follower, entry);
+		break;
+	case ENTRY_RIGHT:
+		follower_apply_right(follower, entry);
 		break;
 	default:
 		break; /* our own changes, and what later versions write */

@@ -171,6 +171,17 @@ positions_apply_record(struct positions *positions, const struct record *record)
 	return (struct position_change){0};
 }
 
+/* A desk declares nothing lost: its sequence has no holes but those of damage, which is
+ * said where it is met. */
+void
+positions_apply_right(struct positions *positions, const struct right_change *change)
+{
+	struct position *position = positions_xget(positions, change->desk_id);
+
+	position_advance(position, change->epoch, change->seq);
+	position->device_time_us = change->device_time_us;
+}
+
 struct position_change
 positions_apply_quarantine(struct positions *positions, const struct quarantine *q)
 {

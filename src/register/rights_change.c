@@ -94,6 +94,8 @@ apply_card(struct rights *r, uint32_t id, const struct right_change *change)
 	card->unit = rights_xunit(r, change->unit, change->unit_len);
 	card->since_us = change->received_us;
 	card->position = touch_add(r, &touch);
+	if (change->status == CARD_REVOKED) /* they are about to be taken away */
+		return;
 	for (uint32_t at = r->cards[id].rights; at != 0; at = r->rows[at].next_of_card) {
 		touch = (struct touch){.card = id,
 				       .door = r->rows[at].door,

@@ -22,3 +22,4 @@ FAKES_fleet/test_holes := clock loop
 FAKES_fleet/test_gather := clock loop
 FAKES_fleet/test_steady := clock loop malloc_count
 FAKES_fleet/test_desk_sessions := clock loop
+FAKES_fleet/test_registrar := clock loop

@@ -254,6 +254,24 @@ what_is_in_quarantine_is_taken_care_of(void **state)
 	positions_free(&positions);
 }
 
+/* A desk's sequence moves on by its changes, as a controller's by its records. */
+static void
+a_change_of_rights_moves_its_desk_on(void **state)
+{
+	struct positions *positions = positions_new();
+	struct right_change change = {.desk_id = 50, .epoch = 3, .seq = 9, .device_time_us = 77};
+
+	(void)state;
+	positions_apply_right(positions, &change);
+	assert_int_equal(positions_get(positions, 50)->epoch, 3);
+	assert_int_equal(positions_get(positions, 50)->last_seq, 9);
+	assert_int_equal(positions_get(positions, 50)->device_time_us, 77);
+	change.seq = 4;
+	positions_apply_right(positions, &change);
+	assert_int_equal(positions_get(positions, 50)->last_seq, 9);
+	positions_free(&positions);
+}
+
 static void
 lost_lasts_until_restored(void **state)
 {
@@ -387,6 +405,7 @@ main(void)
 		cmocka_unit_test(a_gap_that_fills_is_news),
 		cmocka_unit_test(damage_that_was_said_is_known),
 		cmocka_unit_test(what_is_in_quarantine_is_taken_care_of),
+		cmocka_unit_test(a_change_of_rights_moves_its_desk_on),
 		cmocka_unit_test(lost_lasts_until_restored),
 		cmocka_unit_test(saved_and_loaded_is_the_same),
 		cmocka_unit_test(what_does_not_fit_is_said),

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The snapshot: STATE_DIR/rights.snapshot holds magic, journal id, node, position, length,
+ * the rights (register/rights.h), CRC32C of all before it.  Made by the registrar when
+ * nothing is under way, written by a thread of its own, so that no decision waits for the
+ * disk; then the hold on the journal moves up to its position.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/crash_point.h"
+#include "base/crc32c.h"
+#include "base/fs.h"
+#include "base/log.h"
+#include "registrar_priv.h"
+
+#define SNAPSHOT_NAME  "rights.snapshot"
+#define SNAPSHOT_MAGIC "GHRSNAP1"
+
+enum { SNAPSHOT_HEADER = 8 + JOURNAL_ID_BYTES + 4 + 8 + 8, SNAPSHOT_MAX = 1 << 30 };
+
+/* ---- Reading -------------------------------------------------------------------- */
+
+static enum rc
+snapshot_parse(struct registrar *r, const uint8_t *bytes, size_t n, uint64_t *position,
+	       struct err *err)
+{
+	const uint8_t *at = bytes + 8 + JOURNAL_ID_BYTES;
+	uint8_t id[JOURNAL_ID_BYTES];
+
+	if (n < SNAPSHOT_HEADER + 4 || memcmp(bytes, SNAPSHOT_MAGIC, 8) != 0 ||
+	    crc32c(0, bytes, n - 4) != le_get32(bytes + n - 4) ||
+	    le_get64(at + 12) != n - SNAPSHOT_HEADER - 4)
+		return err_invalid(err, "it is damaged");
+	journal_id(r->journal, id);
+	if (memcmp(bytes + 8, id, JOURNAL_ID_BYTES) != 0 || le_get32(at) != r->conf.node)
+		return err_invalid(err, "it belongs to another journal");
+	*position = le_get64(at + 4);
+	return rights_load(r->rights, bytes + SNAPSHOT_HEADER, n - SNAPSHOT_HEADER - 4, err);
+}
+
+enum rc
+rights_file_read(struct registrar *r, uint64_t *position, struct err *err)
+{
+	char *path = xasprintf("%s/" SNAPSHOT_NAME, r->conf.state_dir);
+	uint8_t *bytes = NULL;
+	size_t n = 0;
+	enum rc rc = fs_read_file(path, SNAPSHOT_MAX, &bytes, &n, err);
+
+	if (rc == RC_FAIL && err->sys == ENOENT)
+		rc = RC_EOF;
+	else if (rc == RC_OK)
+		rc = snapshot_parse(r, bytes, n, position, err);
+	free(bytes);
+	free(path);
+	return rc;
+}
+
+/* ---- Writing -------------------------------------------------------------------- */
+
+static enum rc
+snapshot_make(const struct registrar *r, uint64_t position, struct buf *out)
+{
+	uint8_t *header = buf_reserve(out, SNAPSHOT_HEADER), crc[4];
+
+	if (header == NULL)
+		return RC_AGAIN;
+	buf_added(out, SNAPSHOT_HEADER);
+	if (rights_save(r->rights, out) != RC_OK)
+		return RC_AGAIN;
+	header = buf_front(out); /* it may have moved */
+	memcpy(header, SNAPSHOT_MAGIC, 8);
+	journal_id(r->journal, header + 8);
+	header = le_put32(header + 8 + JOURNAL_ID_BYTES, r->conf.node);
+	header = le_put64(header, position);
+	(void)le_put64(header, buf_len(out) - SNAPSHOT_HEADER);
+	(void)le_put32(crc, crc32c(0, buf_front(out), buf_len(out)));
+	return buf_append(out, crc, sizeof(crc));
+}
+
+static void
+saver_write(struct rights_saver *saver)
+{
+	struct err err;
+	enum rc rc;
+
+	crash_point(CRASH_RIGHTS_BEFORE);
+	rc = fs_replace_file(saver->dir, SNAPSHOT_NAME, buf_front(&saver->bytes),
+			     buf_len(&saver->bytes), &err);
+	crash_point(CRASH_RIGHTS_SAVED);
+	if (rc == RC_OK) {
+		journal_hold_set(saver->journal, saver->hold, saver->position);
+		counter_set(saver->saved_us, (uint64_t)clock_wall_us());
+	} else {
+		log_error("rights", "snapshot not saved: %s", err.msg);
+	}
+	buf_fini(&saver->bytes);
+}
+
+static void *
+saver_run(void *arg)
+{
+	struct rights_saver *saver = arg;
+
+	for (;;) {
+		(void)mailbox_wait(&saver->box, -1);
+		(void)mailbox_take_all(&saver->box);
+		if (atomic_load_explicit(&saver->busy, memory_order_acquire)) {
+			saver_write(saver);
+			atomic_store_explicit(&saver->busy, false, memory_order_release);
+			mailbox_ring(saver->done);
+		}
+		if (atomic_load_explicit(&saver->stop, memory_order_acquire))
+			return NULL;
+	}
+}
+
+bool
+saver_save(struct registrar *r)
+{
+	struct rights_saver *saver = &r->saver;
+
+	if (atomic_load_explicit(&saver->busy, memory_order_acquire) || !registrar_is_settled(r) ||
+	    r->n_findings > 0)
+		return false;
+	saver->position = journal_reader_position(r->reader);
+	if (saver->position == r->saved_position)
+		return true;
+	buf_init(&saver->bytes, SNAPSHOT_MAX);
+	if (snapshot_make(r, saver->position, &saver->bytes) != RC_OK) {
+		log_error("rights", "snapshot not saved: larger than %d MiB", SNAPSHOT_MAX >> 20);
+		buf_fini(&saver->bytes);
+		return true;
+	}
+	r->saved_position = saver->position;
+	atomic_store_explicit(&saver->busy, true, memory_order_release);
+	mailbox_ring(&saver->box);
+	return true;
+}
+
+enum rc
+saver_start(struct registrar *r, struct err *err)
+{
+	struct rights_saver *saver = &r->saver;
+	enum rc rc = mailbox_init(&saver->box, err);
+	int code;
+
+	if (rc != RC_OK)
+		return rc;
+	saver->done = loop_mailbox(r->loop);
+	saver->dir = r->conf.state_dir;
+	saver->journal = r->journal;
+	saver->saved_us = &r->counters.snapshot_us;
+	code = pthread_create(&saver->thread, NULL, saver_run, saver);
+	if (code != 0) {
+		mailbox_fini(&saver->box);
+		return err_fail(err, "could not start a thread for the rights' snapshot: %s",
+				strerror(code));
+	}
+	saver->started = true;
+	return RC_OK;
+}
+
+void
+saver_stop(struct registrar *r)
+{
+	struct rights_saver *saver = &r->saver;
+
+	if (!saver->started)
+		return;
+	atomic_store_explicit(&saver->stop, true, memory_order_release);
+	mailbox_ring(&saver->box);
+	must(pthread_join(saver->thread, NULL) == 0);
+	mailbox_fini(&saver->box);
+	saver->started = false;
+}
