@@ -142,6 +142,133 @@ COMMENT ON COLUMN cursors.journal_id IS 'Which of its journals: 16 random bytes 
 COMMENT ON COLUMN cursors.position IS 'All entries before this position are stored';
 COMMENT ON COLUMN cursors.updated_at IS 'When it moved last';
 
+-- Changes of cards and rights on their way in: the form of the temporary table into
+-- which a daemon copies them.
+CREATE TABLE right_changes (
+	device_time timestamptz NOT NULL,
+	received_at timestamptz NOT NULL,
+	epoch bigint NOT NULL,
+	seq bigint NOT NULL,
+	position bigint NOT NULL,
+	site_id integer NOT NULL,
+	desk_id integer NOT NULL,
+	flags integer NOT NULL,
+	kind smallint NOT NULL,
+	node_id smallint NOT NULL,
+	card_token bytea,
+	desk text NOT NULL,
+	card_key bytea NOT NULL,
+	card_kind smallint NOT NULL,
+	status smallint NOT NULL,
+	card_from timestamptz NOT NULL,
+	card_until timestamptz,
+	unit text,
+	sealed bytea,
+	valid_from timestamptz,
+	valid_until timestamptz,
+	hours integer[] NOT NULL,
+	doors integer[] NOT NULL
+);
+COMMENT ON TABLE right_changes IS
+	'Always empty: the form in which daemons hand changes to store_rights()';
+COMMENT ON COLUMN right_changes.device_time IS 'When it was made, by the clock of the desk';
+COMMENT ON COLUMN right_changes.received_at IS 'When it reached the server';
+COMMENT ON COLUMN right_changes.epoch IS 'Generation of the counter of the desk';
+COMMENT ON COLUMN right_changes.seq IS 'Number of the record in its epoch';
+COMMENT ON COLUMN right_changes.position IS 'Where it stands in the journal of its node';
+COMMENT ON COLUMN right_changes.site_id IS 'Site of the card';
+COMMENT ON COLUMN right_changes.desk_id IS 'The registration desk';
+COMMENT ON COLUMN right_changes.flags IS 'As in records';
+COMMENT ON COLUMN right_changes.kind IS 'What changed: see kinds';
+COMMENT ON COLUMN right_changes.node_id IS 'The daemon that took it on';
+COMMENT ON COLUMN right_changes.card_token IS 'As in records';
+COMMENT ON COLUMN right_changes.desk IS 'Name of the desk';
+COMMENT ON COLUMN right_changes.card_key IS 'As in cards';
+COMMENT ON COLUMN right_changes.card_kind IS '1 owner, 2 tenant, 3 temporary, 4 staff';
+COMMENT ON COLUMN right_changes.status IS
+	'The card after the change: 1 active, 2 suspended, 3 lost, 4 revoked';
+COMMENT ON COLUMN right_changes.card_from IS 'The card opens nothing before';
+COMMENT ON COLUMN right_changes.card_until IS 'The card opens nothing from then on; null: open end';
+COMMENT ON COLUMN right_changes.unit IS 'The unit of the card; null: none';
+COMMENT ON COLUMN right_changes.sealed IS 'Personal fields, sealed anew; null: as before';
+COMMENT ON COLUMN right_changes.valid_from IS 'Of the right; null: every right at these doors';
+COMMENT ON COLUMN right_changes.valid_until IS 'Of the right; null: open end';
+COMMENT ON COLUMN right_changes.hours IS 'Minutes of the week, from and to in turn; empty: always';
+COMMENT ON COLUMN right_changes.doors IS 'The doors of the right';
+
+-- A change is applied where its record is new, so that one that is stored again
+-- changes nothing: record, card and grants are of one transaction.
+CREATE FUNCTION store_rights() RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = gatehouse, pg_temp
+AS $$
+DECLARE
+	c right_changes%ROWTYPE;
+	the_card integer;
+	minutes int4multirange;
+	added bigint := 0;
+BEGIN
+	FOR c IN SELECT * FROM pg_temp.stage_rights ORDER BY position LOOP
+		minutes := (SELECT range_agg(int4range(c.hours[i], c.hours[i + 1]))
+			    FROM generate_series(1, cardinality(c.hours), 2) AS i);
+		INSERT INTO records (device_time, received_at, epoch, seq, position, site_id,
+				     controller_id, flags, kind, node_id, card_token, detail)
+		VALUES (c.device_time, c.received_at, c.epoch, c.seq, c.position, c.site_id,
+			c.desk_id, c.flags, c.kind, c.node_id, c.card_token,
+			jsonb_strip_nulls(jsonb_build_object(
+				'card_kind', c.card_kind, 'status', c.status, 'unit', c.unit,
+				'card_from', c.card_from, 'card_until', c.card_until,
+				'valid_from', c.valid_from, 'valid_until', c.valid_until,
+				'weekly_minutes', minutes::text,
+				'doors', CASE WHEN cardinality(c.doors) > 0 THEN c.doors END,
+				'sealed', replace(encode(c.sealed, 'base64'), E'\n', ''))))
+		ON CONFLICT DO NOTHING;
+		CONTINUE WHEN NOT FOUND;
+		added := added + 1;
+
+		INSERT INTO cards AS k (site_id, card_key, kind, status, valid_from, valid_until,
+					unit, sealed, node_id, changed_position)
+		VALUES (c.site_id, c.card_key,
+			(ARRAY['owner', 'tenant', 'temporary', 'staff'])[c.card_kind],
+			(ARRAY['active', 'suspended', 'lost', 'revoked'])[c.status],
+			c.card_from, c.card_until, c.unit, c.sealed, c.node_id, c.position)
+		ON CONFLICT (site_id, card_key) DO UPDATE SET
+			kind = excluded.kind, status = excluded.status,
+			valid_from = excluded.valid_from, valid_until = excluded.valid_until,
+			unit = excluded.unit,
+			sealed = CASE WHEN c.kind = 600 THEN excluded.sealed
+				      ELSE coalesce(excluded.sealed, k.sealed) END,
+			node_id = excluded.node_id, changed_position = excluded.changed_position
+		RETURNING card_id INTO the_card;
+
+		IF c.status = 4 THEN
+			DELETE FROM grants WHERE card_id = the_card;
+		ELSIF c.kind = 620 THEN
+			INSERT INTO grants (site_id, card_id, door_id, valid_from, valid_until,
+					    weekly_minutes, granted_by, granted_at, node_id,
+					    changed_position)
+			SELECT c.site_id, the_card, door, c.valid_from, c.valid_until, minutes,
+			       c.desk, c.received_at, c.node_id, c.position
+			FROM unnest(c.doors) AS door
+			ON CONFLICT (card_id, door_id, valid_from) DO UPDATE SET
+				valid_until = excluded.valid_until,
+				weekly_minutes = excluded.weekly_minutes,
+				granted_by = excluded.granted_by, granted_at = excluded.granted_at,
+				node_id = excluded.node_id,
+				changed_position = excluded.changed_position;
+		ELSIF c.kind = 621 THEN
+			DELETE FROM grants
+			WHERE card_id = the_card AND door_id = ANY (c.doors)
+			      AND (c.valid_from IS NULL OR valid_from = c.valid_from);
+		END IF;
+	END LOOP;
+	DELETE FROM pg_temp.stage_rights;
+	RETURN added;
+END
+$$;
+COMMENT ON FUNCTION store_rights() IS
+	'Stores what a daemon copied into its temporary table stage_rights; how many were new';
+
 CREATE VIEW records_named AS
 	SELECT r.device_time, r.received_at, s.code AS site, d.code AS door, c.name AS controller,
 	       k.name AS kind, w.name AS reason, r.raw_code, r.detail, r.flags, r.epoch, r.seq

@@ -12,6 +12,7 @@
 
 #include "daemon/control.h"
 #include "daemon/follower.h"
+#include "daemon/registrar_thread.h"
 #include "daemon/settings.h"
 #include "daemon/worker.h"
 #include "store/store.h"
@@ -37,6 +38,7 @@ struct gatehoused {
 	struct journal *journal;
 	struct desk_rules *rules;
 	struct follower *follower;
+	struct registrar_thread *registrar;
 	struct store *store;
 	struct reg *reg;
 	enum register_source reg_source;
@@ -50,7 +52,7 @@ struct gatehoused {
 	uint64_t start_ms;
 	bool stopping;
 	uint64_t stop_ms;
-	struct pulse *pulses; /* workers, then the follower */
+	struct pulse *pulses; /* workers, then the follower, then the registrar */
 	/* for rates: what was seen at the last look */
 	uint64_t seen_bytes, seen_ms, bytes_per_s;
 };

@@ -101,6 +101,13 @@ struct settings {
 	struct alarm_settings *alarms; /* one for a kind at most */
 	size_t n_alarms;
 
+	/* rights */
+	int64_t rights_changes;    /* kept for controllers that lack some, 262144 */
+	int64_t rights_history_s;  /* former states are kept for so long, 604800 */
+	int64_t rights_grace_s;    /* a door's clock at the edges of windows, 5 */
+	int64_t rights_queue_kb;   /* of a list, unsent per controller, 256 */
+	int64_t rights_snapshot_s; /* 60 */
+
 	/* control */
 	char *control_socket; /* unix socket of gatehousectl */
 

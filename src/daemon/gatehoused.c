@@ -26,19 +26,26 @@ enum { PULSE_GRACE_MS = 15000 };
 /* ---- The main thread's mail ---------------------------------------------- */
 
 /* A new copy of the register, for everybody. */
+static void
+gatehoused_send_register(struct gatehoused *daemon, struct mailbox *box, unsigned kind)
+{
+	struct worker_register *mail = xcalloc(1, sizeof(*mail));
+
+	mail->mail.kind = kind;
+	mail->reg = reg_ref(daemon->reg);
+	mailbox_post(box, &mail->mail);
+}
+
 void
 gatehoused_spread_register(struct gatehoused *daemon)
 {
-	for (unsigned i = 0; i <= daemon->n_workers; i++) {
-		bool follower = i == daemon->n_workers;
-		struct worker_register *mail = xcalloc(1, sizeof(*mail));
-
-		mail->mail.kind = follower ? FOLLOWER_MAIL_REGISTER : WORKER_MAIL_REGISTER;
-		mail->reg = reg_ref(daemon->reg);
-		mailbox_post(follower ? follower_mailbox(daemon->follower)
-				      : worker_mailbox(daemon->workers[i]),
-			     &mail->mail);
-	}
+	for (unsigned i = 0; i < daemon->n_workers; i++)
+		gatehoused_send_register(daemon, worker_mailbox(daemon->workers[i]),
+					 WORKER_MAIL_REGISTER);
+	gatehoused_send_register(daemon, follower_mailbox(daemon->follower),
+				 FOLLOWER_MAIL_REGISTER);
+	gatehoused_send_register(daemon, registrar_thread_mailbox(daemon->registrar),
+				 REGISTRAR_THREAD_MAIL_REGISTER);
 	roster_set_register(daemon->roster, reg_ref(daemon->reg));
 }
 
@@ -179,6 +186,8 @@ gatehoused_threads_alive(struct gatehoused *daemon)
 	uint64_t ticks = counter_get(&follower_counters(daemon->follower)->ticks);
 	bool alive = gatehoused_thread_alive(daemon, daemon->n_workers, ticks);
 
+	ticks = counter_get(&registrar_thread_counters(daemon->registrar)->ticks);
+	alive = gatehoused_thread_alive(daemon, daemon->n_workers + 1, ticks) && alive;
 	for (unsigned i = 0; i < daemon->n_workers; i++) {
 		ticks = counter_get(&worker_counters(daemon->workers[i])->ticks);
 		alive = gatehoused_thread_alive(daemon, i, ticks) && alive;
@@ -232,6 +241,8 @@ gatehoused_wind_down(struct gatehoused *daemon)
 	for (unsigned i = 0; i < daemon->n_workers; i++)
 		worker_join(daemon->workers[i]);
 	gatehoused_save_tls_sessions(daemon);
+	/* what it finds about doors is the follower's to raise */
+	registrar_thread_stop(daemon->registrar);
 	follower_stop(daemon->follower);
 	store_stop(daemon->store, (uint64_t)daemon->settings.stop_timeout_ms);
 	store_get_status(daemon->store, &store);

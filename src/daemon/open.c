@@ -3,7 +3,8 @@
  * How the daemon comes to be and goes, one function per step, in this order:
  *
  *	certificates - journal (recovered) - follower (replayed) - loop - store -
- *	roster - workers - register (snapshot) | threads run - sockets open
+ *	roster - register (snapshot) - registrar (replayed) - workers | threads run -
+ *	sockets open
  *
  * Up to the bar nothing runs and nothing is taken on.
  */
@@ -195,6 +196,40 @@ gatehoused_open_roster(struct gatehoused *daemon, struct err *err)
 			  follower_positions(daemon->follower), daemon->journal, err);
 }
 
+static enum rc
+gatehoused_open_registrar(struct gatehoused *daemon, struct err *err)
+{
+	const struct settings *settings = &daemon->settings;
+	struct registrar_conf conf = {
+		.node = (uint32_t)settings->node_id,
+		.rights = {.changes = (size_t)settings->rights_changes,
+			   .history_us = settings->rights_history_s * 1000000,
+			   .grace_us = settings->rights_grace_s * 1000000},
+		.credit_bytes = (size_t)settings->rights_queue_kb * 1024,
+		.snapshot_ms = (uint64_t)settings->rights_snapshot_s * 1000,
+		.state_dir = settings->state_dir,
+		.keys_dir = settings->keys_dir,
+	};
+	struct registrar_start start = {
+		.journal = daemon->journal,
+		.positions = follower_positions(daemon->follower),
+		.reg = daemon->reg != NULL ? reg_ref(daemon->reg) : NULL,
+	};
+	const struct registrar_counters *counters;
+	uint64_t begin_ms = clock_mono_ms();
+	enum rc rc = registrar_thread_new(&daemon->registrar, &conf, &start, err);
+
+	if (rc != RC_OK)
+		return rc;
+	counters = registrar_thread_counters(daemon->registrar);
+	log_info("rights", "loaded cards=%lu rights=%lu controllers=%lu took_ms=%lu",
+		 (unsigned long)counter_get(&counters->cards),
+		 (unsigned long)counter_get(&counters->rights),
+		 (unsigned long)counter_get(&counters->controllers),
+		 (unsigned long)(clock_mono_ms() - begin_ms));
+	return RC_OK;
+}
+
 /* One socket per worker and entrance; where the kernel chooses the port, the first
  * one's choice is everybody's. */
 static enum rc
@@ -227,6 +262,7 @@ gatehoused_open_worker(struct gatehoused *daemon, unsigned index, struct err *er
 		.journal = daemon->journal,
 		.roster = loop_mailbox(daemon->loop),
 		.hub = follower_mailbox(daemon->follower),
+		.registrar = registrar_thread_mailbox(daemon->registrar),
 		.main = loop_mailbox(daemon->loop),
 		.all = daemon->workers,
 		.start_us = daemon->start_us,
@@ -241,7 +277,7 @@ gatehoused_open_workers(struct gatehoused *daemon, struct err *err)
 	enum rc rc = RC_OK;
 
 	daemon->workers = xcalloc(daemon->n_workers, sizeof(struct worker *));
-	daemon->pulses = xcalloc(daemon->n_workers + 1, sizeof(*daemon->pulses));
+	daemon->pulses = xcalloc(daemon->n_workers + 2, sizeof(*daemon->pulses));
 	daemon->entrances = xcalloc(daemon->settings.n_listeners, sizeof(struct entrance));
 	for (size_t i = 0; i < daemon->settings.n_listeners; i++)
 		daemon->entrances[i].settings = &daemon->settings.listeners[i];
@@ -286,9 +322,11 @@ gatehoused_open(struct gatehoused *daemon, struct err *err)
 	if (rc == RC_OK)
 		rc = gatehoused_open_roster(daemon, err);
 	if (rc == RC_OK)
-		rc = gatehoused_open_workers(daemon, err);
-	if (rc == RC_OK)
 		gatehoused_read_snapshot(daemon);
+	if (rc == RC_OK)
+		rc = gatehoused_open_registrar(daemon, err);
+	if (rc == RC_OK)
+		rc = gatehoused_open_workers(daemon, err);
 	return rc;
 }
 
@@ -325,13 +363,17 @@ gatehoused_reload_hook(void *arg)
 enum rc
 gatehoused_start(struct gatehoused *daemon, struct err *err)
 {
-	struct mailbox *wake[] = {follower_mailbox(daemon->follower), store_mailbox(daemon->store)};
+	struct mailbox *wake[] = {follower_mailbox(daemon->follower),
+				  registrar_thread_mailbox(daemon->registrar),
+				  store_mailbox(daemon->store)};
 	struct control_hooks hooks = {
 		.status = gatehoused_status_hook, .reload = gatehoused_reload_hook, .arg = daemon};
 	enum rc rc = journal_start(daemon->journal, wake, ARRAY_LEN(wake), err);
 
 	if (rc == RC_OK)
 		rc = follower_start(daemon->follower, err);
+	if (rc == RC_OK)
+		rc = registrar_thread_start(daemon->registrar, err);
 	if (rc == RC_OK)
 		rc = store_start(daemon->store, err);
 	if (rc == RC_OK && daemon->reg != NULL)
@@ -367,6 +409,7 @@ gatehoused_free(struct gatehoused *daemon)
 		loop_discard_mail(daemon->loop, gatehoused_discard);
 	roster_free(&daemon->roster);
 	store_free(&daemon->store);
+	registrar_thread_free(&daemon->registrar);
 	follower_free(&daemon->follower);
 	desk_rules_free(&daemon->rules);
 	journal_close(&daemon->journal);

@@ -230,6 +230,22 @@ static const struct conf_key settings_keys[] = {
 	    "What dispatchers did and the disk does not have yet, all consoles together, at most. "
 	    "One more is refused, and can be tried again."),
 
+	INT("rights.changes", rights_changes, "262144", 16, 16777216, "changes",
+	    "Changes of rights kept in memory for controllers that were away. One that lacks "
+	    "more gets its whole list."),
+	INT("rights.history_s", rights_history_s, "604800", 0, 31536000, "s",
+	    "How cards and rights were is kept for so long, so that what a door did is held "
+	    "against what stood then. Longer than a controller may be offline; an access that "
+	    "is older when it arrives is not judged."),
+	INT("rights.grace_s", rights_grace_s, "5", 0, 300, "s",
+	    "At the edges of windows and hours a door's clock may be off by so much without an "
+	    "alarm. A change of rights has no such grace."),
+	INT("rights.queue_kb", rights_queue_kb, "256", 64, 65536, "KiB",
+	    "Unsent bytes of one controller's list, at most. The rest waits until it has read."),
+	INT("rights.snapshot_s", rights_snapshot_s, "60", 1, 3600, "s",
+	    "How often cards and rights are written to disk. After a crash the journal is read "
+	    "again from there, so longer means a slower start."),
+
 	PATH("control.socket", control_socket, "/run/gatehouse/control.sock", SETTINGS_SOCKET_MAX,
 	     "Unix socket on which gatehousectl asks the daemon. Who may write to it may ask: "
 	     "its folder decides."),

@@ -211,6 +211,34 @@ status_register(const struct gatehoused *daemon)
 }
 
 static json_t *
+status_rights(const struct gatehoused *daemon)
+{
+	const struct registrar_counters *c = registrar_thread_counters(daemon->registrar);
+	json_t *json = json_pack(
+		"{s:b, s:o, s:o, s:o, s:o, s:o}", "ready", counter_get(&c->ready) != 0, "cards",
+		number(counter_get(&c->cards)), "rights", number(counter_get(&c->rights)), "bytes",
+		number(counter_get(&c->bytes)), "position", number(counter_get(&c->position)),
+		"snapshot_us", number(counter_get(&c->snapshot_us)));
+	json_t *more = json_pack(
+		"{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "desks",
+		number(counter_get(&c->desks)), "changes_total", number(counter_get(&c->changes)),
+		"refused_total", number(counter_get(&c->refused)), "controllers",
+		number(counter_get(&c->controllers)), "behind", number(counter_get(&c->behind)),
+		"connected", number(counter_get(&c->subscribers)), "lists_full_total",
+		number(counter_get(&c->lists_full)), "lists_changes_total",
+		number(counter_get(&c->lists_changes)), "list_bytes_total",
+		number(counter_get(&c->list_bytes)), "judged_total",
+		number(counter_get(&c->judged)), "not_judged_total",
+		number(counter_get(&c->not_judged)), "divergences_total",
+		number(counter_get(&c->divergences)), "revoked_presented_total",
+		number(counter_get(&c->revoked_presented)));
+
+	(void)json_object_update(json, more);
+	json_decref(more);
+	return json;
+}
+
+static json_t *
 status_fleet(const struct gatehoused *daemon, const struct fleet_sums *sums)
 {
 	const struct roster_counters *roster = roster_counters(daemon->roster);
@@ -292,6 +320,7 @@ gatehoused_status(const struct gatehoused *daemon)
 	json_object_set_new(json, "journal", status_journal(daemon));
 	json_object_set_new(json, "store", status_store(&store));
 	json_object_set_new(json, "register", status_register(daemon));
+	json_object_set_new(json, "rights", status_rights(daemon));
 	json_object_set_new(json, "fleet", status_fleet(daemon, &sums));
 	json_object_set_new(json, "desk", status_desk(daemon));
 	json_object_set_new(json, "queues", status_queues(daemon, &sums));

@@ -353,8 +353,6 @@ registrar_new(struct registrar **out, struct loop *loop, const struct registrar_
 	rc = registrar_replay(r, from, err);
 	r->groups_end = journal_reader_position(r->reader);
 	registrar_tick(r);
-	if (rc == RC_OK)
-		rc = saver_start(r, err);
 	return rc == RC_OK ? loop_every(loop, REGISTRAR_TICK_MS, registrar_tick, r, err) : rc;
 }
 

@@ -176,7 +176,6 @@ bool judge_emit(struct registrar *r);
 /* Fills r->rights and *position.  RC_EOF: there is none; RC_INVALID: damaged or foreign,
  * and then the rights are to be made anew. */
 enum rc rights_file_read(struct registrar *r, uint64_t *position, struct err *err) MUST_CHECK;
-enum rc saver_start(struct registrar *r, struct err *err) MUST_CHECK;
 void saver_stop(struct registrar *r);
 /* False: something is under way; try again. */
 bool saver_save(struct registrar *r);

@@ -118,30 +118,8 @@ saver_run(void *arg)
 	}
 }
 
-bool
-saver_save(struct registrar *r)
-{
-	struct rights_saver *saver = &r->saver;
-
-	if (atomic_load_explicit(&saver->busy, memory_order_acquire) || !registrar_is_settled(r) ||
-	    r->n_findings > 0)
-		return false;
-	saver->position = journal_reader_position(r->reader);
-	if (saver->position == r->saved_position)
-		return true;
-	buf_init(&saver->bytes, SNAPSHOT_MAX);
-	if (snapshot_make(r, saver->position, &saver->bytes) != RC_OK) {
-		log_error("rights", "snapshot not saved: larger than %d MiB", SNAPSHOT_MAX >> 20);
-		buf_fini(&saver->bytes);
-		return true;
-	}
-	r->saved_position = saver->position;
-	atomic_store_explicit(&saver->busy, true, memory_order_release);
-	mailbox_ring(&saver->box);
-	return true;
-}
-
-enum rc
+/* At the first snapshot: before it, nothing of the daemon need run. */
+static enum rc
 saver_start(struct registrar *r, struct err *err)
 {
 	struct rights_saver *saver = &r->saver;
@@ -162,6 +140,34 @@ saver_start(struct registrar *r, struct err *err)
 	}
 	saver->started = true;
 	return RC_OK;
+}
+
+bool
+saver_save(struct registrar *r)
+{
+	struct rights_saver *saver = &r->saver;
+	struct err err;
+
+	if (atomic_load_explicit(&saver->busy, memory_order_acquire) || !registrar_is_settled(r) ||
+	    r->n_findings > 0)
+		return false;
+	if (!saver->started && saver_start(r, &err) != RC_OK) {
+		log_error("rights", "snapshot not saved: %s", err.msg);
+		return true;
+	}
+	saver->position = journal_reader_position(r->reader);
+	if (saver->position == r->saved_position)
+		return true;
+	buf_init(&saver->bytes, SNAPSHOT_MAX);
+	if (snapshot_make(r, saver->position, &saver->bytes) != RC_OK) {
+		log_error("rights", "snapshot not saved: larger than %d MiB", SNAPSHOT_MAX >> 20);
+		buf_fini(&saver->bytes);
+		return true;
+	}
+	r->saved_position = saver->position;
+	atomic_store_explicit(&saver->busy, true, memory_order_release);
+	mailbox_ring(&saver->box);
+	return true;
 }
 
 void

@@ -218,6 +218,25 @@ batch_check_seen(const uint8_t *body, size_t len, struct err *err)
 	return rc;
 }
 
+static enum rc
+batch_check_right(const uint8_t *body, size_t len, struct err *err)
+{
+	struct right_change c;
+	enum rc rc = right_change_decode(body, len, &c, err);
+
+	if (rc != RC_OK)
+		return rc;
+	rc = batch_check_ids(c.site_id, c.desk_id, c.n_doors > 0 ? c.doors[c.n_doors - 1] : 0,
+			     c.seq, err);
+
+	const int64_t times_us[] = {c.device_time_us, c.received_us,   c.card_from_us,
+				    c.card_until_us,  c.valid_from_us, c.valid_until_us};
+
+	for (size_t i = 0; i < ARRAY_LEN(times_us) && rc == RC_OK; i++)
+		rc = batch_check_time("a time of the change", times_us[i], err);
+	return rc;
+}
+
 enum rc
 batch_check(uint8_t type, const uint8_t *body, size_t len, enum batch_table *table, struct err *err)
 {
@@ -234,6 +253,9 @@ batch_check(uint8_t type, const uint8_t *body, size_t len, enum batch_table *tab
 	case ENTRY_QUARANTINE:
 		*table = BATCH_QUARANTINE;
 		return batch_check_quarantine(body, len, err);
+	case ENTRY_RIGHT:
+		*table = BATCH_RIGHTS;
+		return batch_check_right(body, len, err);
 	default:
 		/* of a version after this one, after a step back */
 		*table = BATCH_QUARANTINE;
@@ -276,9 +298,11 @@ batch_fill(struct batch *batch, struct journal_reader *reader, struct err *err)
 		rc = journal_read(reader, &entry, err);
 		if (rc != RC_OK)
 			return rc;
-		/* those are the desk's alone: the record itself comes in its turn, and
-		 * what an action did comes as a change */
-		if (entry.type != ENTRY_AHEAD && entry.type != ENTRY_ACTION)
+		/* those are the desk's alone, and the registrar's: the record itself comes in
+		 * its turn, what an action did comes as a change, and which controller has
+		 * which door is the register's */
+		if (entry.type != ENTRY_AHEAD && entry.type != ENTRY_ACTION &&
+		    entry.type != ENTRY_DOORS)
 			batch_add(batch, &entry);
 		batch->end = entry.next;
 	}

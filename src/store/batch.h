@@ -18,6 +18,7 @@ enum batch_table {
 	BATCH_ALARMS,
 	BATCH_SEEN, /* behind the alarms that it is about */
 	BATCH_QUARANTINE,
+	BATCH_RIGHTS, /* records, cards and grants */
 	BATCH_TABLES,
 };
 

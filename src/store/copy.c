@@ -26,7 +26,8 @@ static const char stages_sql[] =
 	"CREATE TEMP TABLE stage_seen (alarm_id bigint, offered_at timestamptz,"
 	" shown_at timestamptz) ON COMMIT DELETE ROWS;"
 	"CREATE TEMP TABLE stage_quarantine (LIKE quarantine INCLUDING CONSTRAINTS)"
-	" ON COMMIT DELETE ROWS";
+	" ON COMMIT DELETE ROWS;"
+	"CREATE TEMP TABLE stage_rights (LIKE right_changes) ON COMMIT DELETE ROWS";
 
 static const char sieve_sql[] =
 	"COPY pg_temp.stage_sieve (" ROW_RECORD_COLUMNS ") FROM STDIN (FORMAT binary)";
@@ -85,6 +86,14 @@ static const struct {
 			" SELECT " ROW_QUARANTINE_COLUMNS " FROM moved ON CONFLICT DO NOTHING",
 			"TRUNCATE pg_temp.stage_quarantine",
 		},
+	/* one after the other, since each is about what the one before it left */
+	[BATCH_RIGHTS] =
+		{
+			"COPY pg_temp.stage_rights (" ROW_RIGHT_COLUMNS
+			") FROM STDIN (FORMAT binary)",
+			"SELECT store_rights()",
+			"TRUNCATE pg_temp.stage_rights",
+		},
 };
 
 void
@@ -110,18 +119,29 @@ copy_make_stages(struct copy *copy, struct err *err)
 /* ---- Rows of entries ------------------------------------------------------- */
 
 /* The identity that a refused entry is kept under.  Only a record has one that no
- * other entry can have. */
+ * other entry can have, and a desk's change, which is one of its records. */
 static bool
 copy_find_identity(const struct batch *batch, const struct batch_entry *entry,
 		   struct record *record)
 {
 	const uint8_t *body = batch_body(batch, entry);
+	struct right_change change;
 	enum batch_table table;
 	struct err ignored;
 
-	return entry->type == ENTRY_RECORD &&
-	       batch_check(entry->type, body, entry->len, &table, &ignored) == RC_OK &&
-	       record_decode(body, entry->len, record, &ignored) == RC_OK;
+	if ((entry->type != ENTRY_RECORD && entry->type != ENTRY_RIGHT) ||
+	    batch_check(entry->type, body, entry->len, &table, &ignored) != RC_OK)
+		return false;
+	if (entry->type == ENTRY_RECORD)
+		return record_decode(body, entry->len, record, &ignored) == RC_OK;
+	if (right_change_decode(body, entry->len, &change, &ignored) != RC_OK)
+		return false;
+	*record = (struct record){.controller_id = change.desk_id,
+				  .site_id = change.site_id,
+				  .epoch = change.epoch,
+				  .seq = change.seq,
+				  .received_us = change.received_us};
+	return true;
 }
 
 static uint8_t *
@@ -146,6 +166,7 @@ copy_put_entry(const struct copy *copy, uint8_t *out, const struct batch *batch,
 	enum batch_table table;
 	struct alarm_change change;
 	struct alarm_seen seen;
+	struct right_change right;
 	struct quarantine q;
 	struct record record;
 	struct err err;
@@ -171,6 +192,9 @@ copy_put_entry(const struct copy *copy, uint8_t *out, const struct batch *batch,
 	case BATCH_QUARANTINE:
 		must(quarantine_decode(body, entry->len, &q, &err) == RC_OK);
 		return row_put_quarantine(out, &place, &q);
+	case BATCH_RIGHTS:
+		must(right_change_decode(body, entry->len, &right, &err) == RC_OK);
+		return row_put_right(out, &place, &right);
 	case BATCH_TABLES:
 		break;
 	}

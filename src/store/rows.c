@@ -22,6 +22,8 @@ enum {
 	ALARM_FIELDS = 36,
 	SEEN_FIELDS = 3,
 	QUARANTINE_FIELDS = 11,
+	RIGHT_FIELDS = 23,
+	INT4_OID = 23, /* of the type integer, in pg_type */
 	JSONB_VERSION = 1,
 };
 
@@ -126,6 +128,27 @@ field_put_id_or_null(uint8_t *out, uint32_t id)
 	return id != 0 ? field_put32(out, id) : field_put_null(out);
 }
 
+static uint8_t *
+field_put_time_or_null(uint8_t *out, int64_t time_us)
+{
+	return time_us != 0 ? field_put_time(out, time_us) : field_put_null(out);
+}
+
+/* The head of an array of integers with one dimension, of which `n` follow by
+ * field_put32(). */
+static uint8_t *
+field_put_array(uint8_t *out, size_t n)
+{
+	out = be_put32(out, (uint32_t)(n > 0 ? 20 + 8 * n : 12));
+	out = be_put32(out, n > 0); /* dimensions */
+	out = be_put32(out, 0);     /* no nulls */
+	out = be_put32(out, INT4_OID);
+	if (n == 0)
+		return out;
+	out = be_put32(out, (uint32_t)n);
+	return be_put32(out, 1); /* the first index */
+}
+
 /* ---- Rows ------------------------------------------------------------------ */
 
 uint8_t *
@@ -226,6 +249,54 @@ row_put_quarantine(uint8_t *out, const struct row_place *place, const struct qua
 	out = field_put_bytes(out, "ingest", 6);
 	out = field_put_bytes(out, q->detail, q->detail_len);
 	return field_put_bytes(out, q->payload, q->payload_len);
+}
+
+static uint8_t *
+put_hours_and_doors(uint8_t *out, const struct right_change *c)
+{
+	out = field_put_array(out, 2 * c->n_hours);
+	for (size_t i = 0; i < c->n_hours; i++) {
+		out = field_put32(out, c->hours[i].from_minute);
+		out = field_put32(out, c->hours[i].to_minute);
+	}
+	out = field_put_array(out, c->n_doors);
+	for (size_t i = 0; i < c->n_doors; i++)
+		out = field_put32(out, c->doors[i]);
+	return out;
+}
+
+uint8_t *
+row_put_right(uint8_t *out, const struct row_place *place, const struct right_change *c)
+{
+	out = be_put16(out, RIGHT_FIELDS);
+	out = field_put_time(out, c->device_time_us);
+	out = field_put_time(out, c->received_us);
+	out = field_put64(out, (uint64_t)c->epoch);
+	out = field_put64(out, c->seq);
+	out = field_put64(out, place->position);
+	out = field_put32(out, c->site_id);
+	out = field_put32(out, c->desk_id);
+	out = field_put32(out, c->flags);
+	out = field_put16(out, c->kind);
+	out = field_put16(out, (uint16_t)place->node);
+	if ((c->flags & RECORD_HAS_TOKEN) != 0)
+		out = field_put_bytes(out, c->token, TOKEN_BYTES);
+	else
+		out = field_put_null(out);
+	out = field_put_bytes(out, c->by, c->by_len);
+	out = field_put_bytes(out, c->card_key, CARD_KEY_BYTES);
+	out = field_put16(out, c->card_kind);
+	out = field_put16(out, c->status);
+	out = field_put_time(out, c->card_from_us);
+	out = field_put_time_or_null(out, c->card_until_us);
+	out = field_put_text_or_null(out, c->unit, c->unit_len);
+	if (c->sealed_len > 0)
+		out = field_put_bytes(out, c->sealed, c->sealed_len);
+	else
+		out = field_put_null(out);
+	out = field_put_time_or_null(out, c->valid_from_us);
+	out = field_put_time_or_null(out, c->valid_until_us);
+	return put_hours_and_doors(out, c);
 }
 
 /*

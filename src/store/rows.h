@@ -35,6 +35,12 @@ enum {
 	"controller_id, epoch, seq, site_id, received_at, position, node_id, reason, stage,"       \
 	" detail, payload"
 
+/* Of the temporary table that store_rights() reads. */
+#define ROW_RIGHT_COLUMNS                                                                          \
+	"device_time, received_at, epoch, seq, position, site_id, desk_id, flags, kind, node_id,"  \
+	" card_token, desk, card_key, card_kind, status, card_from, card_until, unit, sealed,"     \
+	" valid_from, valid_until, hours, doors"
+
 uint8_t *rows_put_header(uint8_t *out);
 uint8_t *rows_put_trailer(uint8_t *out);
 
@@ -50,6 +56,8 @@ uint8_t *row_put_alarm(uint8_t *out, const struct alarm_change *change);
 uint8_t *row_put_seen(uint8_t *out, const struct alarm_seen *seen);
 uint8_t *row_put_quarantine(uint8_t *out, const struct row_place *place,
 			    const struct quarantine *q);
+uint8_t *row_put_right(uint8_t *out, const struct row_place *place,
+		       const struct right_change *change);
 
 /* A body that is no row of its table, with the reason why.  `record`: the identity
  * that it is kept under; NULL when it has none: then the place is its identity. */
