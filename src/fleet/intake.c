@@ -91,6 +91,16 @@ intake_flags(const struct record *record)
 	return (kind->flags & KIND_FLAG_RAISES) != 0 || kind->restores != 0 ? ENTRY_FLAG_DESK : 0;
 }
 
+/* What a door did with a card is held against its rights. */
+static uint8_t
+intake_rights_flag(const struct record *record)
+{
+	bool decided =
+		record->kind == KIND_CODE_ACCESS_GRANTED || record->kind == KIND_CODE_ACCESS_DENIED;
+
+	return decided && (record->flags & RECORD_HAS_TOKEN) != 0 ? ENTRY_FLAG_RIGHTS : 0;
+}
+
 /* ---- Into the group ------------------------------------------------------ */
 
 /* The sequence moves on to `seq`, or that one of a declared gap is here; and the
@@ -168,7 +178,8 @@ intake_append(struct session *session, struct reported *reported)
 		return INTAKE_DONE;
 	}
 	len = record_encoded_len(&record);
-	body = batch_add(all, ENTRY_RECORD, intake_flags(&record), len);
+	body = batch_add(all, ENTRY_RECORD, intake_flags(&record) | intake_rights_flag(&record),
+			 len);
 	if (body == NULL)
 		return INTAKE_WAIT;
 	(void)record_encode(&record, body);

@@ -128,12 +128,6 @@ field_put_id_or_null(uint8_t *out, uint32_t id)
 	return id != 0 ? field_put32(out, id) : field_put_null(out);
 }
 
-static uint8_t *
-field_put_time_or_null(uint8_t *out, int64_t time_us)
-{
-	return time_us != 0 ? field_put_time(out, time_us) : field_put_null(out);
-}
-
 /* The head of an array of integers with one dimension, of which `n` follow by
  * field_put32(). */
 static uint8_t *

@@ -33,6 +33,7 @@ QUICK = {
     "journal.retain_s": 1,
     "node.workers": 1,
     "desk.checkpoint_s": 1,
+    "rights.snapshot_s": 1,
     "postgresql.retry_ms": 100,
 }
 RATE = 6000

@@ -266,7 +266,7 @@ an_entry_has_everything_but_the_card(void **state)
 	assert_int_equal(book_read(&rig->book), 3);
 
 	record = book_record(&rig->book, 0);
-	assert_int_equal(rig->book.entries[0].flags, 0);
+	assert_int_equal(rig->book.entries[0].flags, ENTRY_FLAG_RIGHTS);
 	assert_int_equal(record.controller_id, ELM);
 	assert_int_equal(record.site_id, SITE);
 	assert_int_equal(record.door_id, BACK);
