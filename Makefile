@@ -198,12 +198,13 @@ guard:
 
 # ---- floors, load and what else `make bench` measures with: tests/bench/NAME.c -----
 
-BENCH_PROGRAMS := tls_floor copy_floor sync_floor load fill_journal
+BENCH_PROGRAMS := tls_floor copy_floor sync_floor load fill_journal rights
 ROOMS_bench/tls_floor    := wire base
 ROOMS_bench/copy_floor   := base
 ROOMS_bench/sync_floor   := base
 ROOMS_bench/load         := sim wire base
 ROOMS_bench/fill_journal := journal wire base
+ROOMS_bench/rights       := register wire base
 OBJS_bench/load          := $(BUILD)/tests/bench/load_client.o
 
 define bench_program
