@@ -164,8 +164,11 @@ FUZZERS      := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c)
 FUZZ         ?= $(FUZZERS)
 FUZZ_SECONDS ?= 60
 FUZZ_BUILD   := $(BUILD)-fuzz
-ROOMS_fuzz   := journal wire base
+ROOMS_fuzz   := desk fleet register journal wire base
 FAKES_fuzz/journal := $(FAKE_FS)
+# whole conversations: the target plays the socket, the clock and the loops
+FAKES_fuzz/session := $(FAKE_FS) stream card clock loop
+FAKES_fuzz/console_session := stream clock loop
 
 define fuzzer
 $(BUILD)/fuzz/$(1): $(BUILD)/tests/fuzz/fuzz_$(1).o $$(patsubst %,$(BUILD)/tests/fake/%.o,$$(FAKES_fuzz/$(1))) \
@@ -257,6 +260,11 @@ bench:
 lint:
 	@BUILD=$(BUILD) tests/lint.sh
 
+# the system tests under ASan and UBSan, then under TSan; SANITIZED=thread: one of them
+.PHONY: check-sanitized
+check-sanitized:
+	@BUILD=$(BUILD) tests/sanitized.sh $(SANITIZED)
+
 .PHONY: install
 install: all
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin share/man/man1 share/man/man5 share/man/man8 \
@@ -280,6 +288,7 @@ help:
 	@echo 'make crash          the daemon with crash points, for tests'
 	@echo 'make fuzz           each fuzzer for FUZZ_SECONDS (60); FUZZ=frame: one of them'
 	@echo 'make lint           compilers, clang-format, cppcheck, unit tests under ASan and UBSan'
+	@echo 'make check-sanitized  the system tests under ASan and UBSan, and under TSan'
 	@echo 'make install        into $(PREFIX); DESTDIR and PREFIX as usual'
 	@echo 'make clean          remove $(BUILD)/'
 	@echo 'Variables: BUILD=folder CC=compiler SAN=address,undefined V=1'

@@ -434,3 +434,13 @@ fs_replace_file(const char *dir, const char *name, const void *bytes, size_t n, 
 	free(path);
 	return rc;
 }
+
+enum rc
+fs_publish_file(const char *dir, const char *name, const void *bytes, size_t n, struct err *err)
+{
+	char *path = xasprintf("%s/%s", dir, name);
+	enum rc rc = fs_fake_exists(path) ? RC_AGAIN : fs_replace_file(dir, name, bytes, n, err);
+
+	free(path);
+	return rc;
+}
