@@ -41,9 +41,8 @@ BENCHES = {
 }
 
 
-def measure(rig, name):
-    """The rows of one bench; one that does not come to its end says why."""
-    rows = []
+def measure(rig, name, rows):
+    """Adds the rows of one bench; one that does not come to its end says why."""
     try:
         for row in BENCHES[name](rig):
             rows.append(row)
@@ -52,7 +51,6 @@ def measure(rig, name):
         why = str(failure).splitlines()
         rows.append(Row(f"{name}: did not come to its end", "", [], 0,
                         note=why[0] if why else type(failure).__name__))
-    return rows
 
 
 def machine():
@@ -74,6 +72,11 @@ def write_out(folder, host, rows):
     return result
 
 
+def interrupt(*_):
+    """Also where a shell's & has SIGINT ignored: what runs is ended, what is there is shown."""
+    raise KeyboardInterrupt
+
+
 def main():
     parser = argparse.ArgumentParser(prog="bench", description=__doc__.splitlines()[0])
     parser.add_argument("--build", default="build", help="folder of the programs")
@@ -87,11 +90,14 @@ def main():
             parser.error(f"unknown bench \"{name}\", expected one of {', '.join(BENCHES)}")
     host, begun = machine(), time.monotonic()
     rows, rig = [], Rig(args.build, QUICK if args.quick else FULL)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what runs is ended, too
+    signal.signal(signal.SIGINT, interrupt)
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         rig.begin()
         for name in args.which or BENCHES:
-            rows += measure(rig, name)
+            measure(rig, name, rows)
+    except KeyboardInterrupt:
+        rows.append(Row("the rest: interrupted", "", [], 0))
     finally:
         rig.end()
     result = write_out(rig.build / "bench", host, rows)

@@ -151,10 +151,16 @@ def storm(rig, watch):
     load.say("close")
     sim = watch.begin()
     begun = time.monotonic()
-    done = load.say(f"backlog {plan.storm_each} 64 {plan.storm}")
-    rig.wait_stored()
-    stored_s = time.monotonic() - begun
-    alarms = watch.end(sim)
+    try:
+        done = load.say(f"backlog {plan.storm_each} 64 {plan.storm}")
+        rig.wait_stored()
+        stored_s = time.monotonic() - begun
+    except Failed as failure:
+        seen = rig.status()["connections"]
+        raise Failed(f"{seen['controllers']:,} in service after {time.monotonic() - begun:.0f} s, "
+                     f"refused: {seen['refused']}") from failure
+    finally:
+        alarms = watch.end(sim)
     rig.check_stored(load, plan.storm_each)
     load.end()
     note = (f"{done['resumed']:,} of {done['handshakes']:,} handshakes resumed, "
