@@ -40,7 +40,7 @@ stream_end_name(enum stream_end end)
 /* ---- Ends ---------------------------------------------------------------- */
 
 /* Card numbers pass through: what was read leaves no trace where it stood.  What
- * OpenSSL had of it, OpenSSL wipes (SSL_OP_CLEANSE_PLAINTEXT). */
+ * OpenSSL had of it is wiped when it gives its buffer back: tls_memory.c. */
 static void
 stream_wipe_kept(struct stream *stream)
 {
@@ -120,7 +120,7 @@ stream_send(struct stream *stream)
 	while (buf_len(&stream->out) > 0) {
 		size_t sent = 0;
 
-		ERR_clear_error();
+		tls_forget_errors();
 		errno = 0;
 		/* at most one TLS record at a time: partial writes are on */
 		if (SSL_write_ex(stream->ssl, buf_front(&stream->out), buf_len(&stream->out),
@@ -232,7 +232,7 @@ stream_fill(struct stream *stream, bool *more, int *error)
 	while (have < limit && *more) {
 		size_t got = 0;
 
-		ERR_clear_error();
+		tls_forget_errors();
 		errno = 0;
 		if (SSL_read_ex(stream->ssl, set->scratch + have, limit - have, &got) == 1) {
 			have += got;

@@ -124,7 +124,7 @@ tls_set_rules(struct tls *tls)
 	SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION);
 	/* frames have lengths of their own: a missing goodbye can't cut one unseen */
 	SSL_CTX_set_options(ctx, SSL_OP_NO_COMPRESSION | SSL_OP_NO_RENEGOTIATION |
-					 SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_CLEANSE_PLAINTEXT);
+					 SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
 				      SSL_MODE_RELEASE_BUFFERS);
 	/* The file has the chain.  OpenSSL would build one in each handshake, and add the

@@ -12,6 +12,11 @@
  * soon as it is idle.  They are handed from one stream to the next by the loop's set, so
  * that a steady stream of records allocates nothing.
  *
+ * What was read stands in the large ones, card numbers too: they are wiped when they come
+ * back, which is when a connection has nothing left to read.  OpenSSL would do that by
+ * itself (SSL_OP_CLEANSE_PLAINTEXT), eight bytes at a time: at one record a wake-up that
+ * took a quarter of all instructions of the daemon.
+ *
  * OpenSSL says where it allocates, and not for whom: so which set is at work in a thread
  * is the one thing here that is known to the thread and not to the caller.
  */
@@ -20,6 +25,7 @@
 #include <malloc.h>
 #include <openssl/crypto.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "wire/tls.h"
 
@@ -89,19 +95,21 @@ is_of(size_t has, size_t wanted)
 static void
 tls_free(void *ptr, const char *file, int line)
 {
-	struct tls_spares *spares = spares_at_work;
+	struct tls_spares *spares;
 	size_t has;
 
 	(void)file;
 	(void)line;
-	if (spares == NULL || ptr == NULL) {
-		free(ptr);
+	if (ptr == NULL) /* which is most often */
 		return;
-	}
 	has = malloc_usable_size(ptr);
-	if (is_of(has, SMALL_BYTES) && spares->n_small < ARRAY_LEN(spares->small))
+	if (is_of(has, LARGE_BYTES))
+		explicit_bzero(ptr, LARGE_BYTES);
+	spares = spares_at_work;
+	if (spares != NULL && is_of(has, SMALL_BYTES) && spares->n_small < ARRAY_LEN(spares->small))
 		spares->small[spares->n_small++] = ptr;
-	else if (is_of(has, LARGE_BYTES) && spares->n_large < ARRAY_LEN(spares->large))
+	else if (spares != NULL && is_of(has, LARGE_BYTES) &&
+		 spares->n_large < ARRAY_LEN(spares->large))
 		spares->large[spares->n_large++] = ptr;
 	else
 		free(ptr);
