@@ -158,7 +158,8 @@ static const struct conf_key settings_keys[] = {
 	INT("postgresql.batch_records", batch_records, "20000", 1, 1000000, "",
 	    "Records in one transaction, at most."),
 	INT("postgresql.batch_mb", batch_mb, "8", 1, 256, "MiB",
-	    "Bytes in one transaction, at most; this much memory is held for it."),
+	    "Bytes in one transaction, at most. Twice as much memory is held: the next one is read "
+	    "while PostgreSQL takes this one."),
 	INT("postgresql.batch_wait_ms", batch_wait_ms, "50", 0, 10000, "ms",
 	    "While little comes in, wait for so long to fill a transaction. Alarms do not wait "
 	    "for it: they go out before PostgreSQL is asked."),

@@ -284,10 +284,16 @@ batch_add(struct batch *batch, const struct journal_entry *from)
 	batch->n++;
 }
 
-enum rc
-batch_fill(struct batch *batch, struct journal_reader *reader, struct err *err)
+bool
+batch_is_full(const struct batch *batch)
 {
-	while (batch->n < batch->max_entries && buf_len(&batch->bodies) < batch->max_bytes) {
+	return batch->n >= batch->max_entries || buf_len(&batch->bodies) >= batch->max_bytes;
+}
+
+enum rc
+batch_fill_some(struct batch *batch, struct journal_reader *reader, size_t entries, struct err *err)
+{
+	for (; entries > 0 && !batch_is_full(batch); entries--) {
 		struct journal_entry entry;
 		enum rc rc;
 
@@ -307,4 +313,10 @@ batch_fill(struct batch *batch, struct journal_reader *reader, struct err *err)
 		batch->end = entry.next;
 	}
 	return RC_OK;
+}
+
+enum rc
+batch_fill(struct batch *batch, struct journal_reader *reader, struct err *err)
+{
+	return batch_fill_some(batch, reader, SIZE_MAX, err);
 }

@@ -54,6 +54,10 @@ void batch_restart(struct batch *batch, uint64_t position);
 /* Reads until it is full (RC_OK) or the journal has no more (RC_AGAIN).  On
  * RC_INVALID and RC_FAIL, which are journal_read()'s, what was read before stays. */
 enum rc batch_fill(struct batch *batch, struct journal_reader *reader, struct err *err) MUST_CHECK;
+/* The same, of at most so many entries; RC_OK also where there is room for more. */
+enum rc batch_fill_some(struct batch *batch, struct journal_reader *reader, size_t entries,
+			struct err *err) MUST_CHECK;
+bool batch_is_full(const struct batch *batch);
 
 /* A record's row is refused by the check of that name: its entry goes to quarantine.
  * batch_restore() takes all of that back. */

@@ -144,8 +144,11 @@ enum rc
 commit_batch(struct store *s, struct err *err)
 {
 	struct store_tally tally = {0};
-	enum rc rc = commit_either(s, &tally, err);
+	enum rc rc;
 
+	s->link.meanwhile = (struct link_meanwhile){.work = session_read_ahead, .arg = s};
+	rc = commit_either(s, &tally, err);
+	s->link.meanwhile = (struct link_meanwhile){0};
 	if (rc != RC_OK)
 		return rc;
 	/* Replayed and re-sent records come in runs.  Where one run ends, its last batch

@@ -194,6 +194,9 @@ link_flush(struct link *link, const char *what, struct err *err)
 			return RC_OK;
 		if (left < 0)
 			return link_fail(link, what, err);
+		/* its socket is full: it has work for longer than a slice takes */
+		if (link->meanwhile.work != NULL && link->meanwhile.work(link->meanwhile.arg))
+			continue;
 		if (link_take_input(link, what, POLLIN | POLLOUT, err) != RC_OK)
 			return RC_FAIL;
 	}

@@ -27,7 +27,15 @@ struct link_conf {
 	uint64_t statement_timeout_ms; /* longest silence of the server */
 };
 
+/* Something to do while the server is slow to take what is sent: a slice of it.  False:
+ * there is nothing more to do. */
+struct link_meanwhile {
+	bool (*work)(void *arg); /* NULL: nothing, ever */
+	void *arg;
+};
+
 struct link {
+	struct link_meanwhile meanwhile;
 	const struct link_conf *conf;
 	struct mailbox *box; /* a ring interrupts nothing, but the stop is looked at */
 	/* Monotonic time when waiting must end, whatever for; UINT64_MAX: not.  Set by

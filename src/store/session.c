@@ -16,6 +16,9 @@
 #include "store/admin.h"
 #include "store_priv.h"
 
+/* A slice of reading ahead: far below what PostgreSQL has waiting in its socket. */
+enum { READ_AHEAD_ENTRIES = 256 };
+
 #define REGISTER_CHANNEL "gatehouse_register"
 
 /* ---- Opening --------------------------------------------------------------- */
@@ -196,6 +199,7 @@ session_find_place(struct store *s, struct err *err)
 		return rc;
 	store_set_cursor(s, position);
 	batch_restart(&s->batch, position);
+	batch_restart(&s->ahead, position);
 	return RC_OK;
 }
 
@@ -227,6 +231,35 @@ store_session_close(struct store *s)
 	link_close(&s->link);
 	journal_reader_free(&s->reader);
 	batch_restart(&s->batch, s->cursor);
+	batch_restart(&s->ahead, s->cursor);
+}
+
+/* ---- Reading ahead ------------------------------------------------------- */
+
+/* A failure is met again by the reading that counts. */
+bool
+session_read_ahead(void *arg)
+{
+	struct store *s = arg;
+	struct err ignored;
+
+	if (batch_is_full(&s->ahead))
+		return false;
+	if (!batch_has_moved(&s->ahead))
+		batch_restart(&s->ahead, s->batch.end);
+	return batch_fill_some(&s->ahead, s->reader, READ_AHEAD_ENTRIES, &ignored) == RC_OK;
+}
+
+static void
+session_take_ahead(struct store *s)
+{
+	struct batch empty = s->batch;
+
+	if (batch_has_moved(&s->batch) || !batch_has_moved(&s->ahead))
+		return;
+	must(s->ahead.begin == s->batch.begin);
+	s->batch = s->ahead;
+	s->ahead = empty;
 }
 
 /* ---- The loop -------------------------------------------------------------- */
@@ -249,9 +282,12 @@ session_do_chores(struct store *s, struct err *err)
 static enum rc
 session_gather(struct store *s, bool *due, struct err *err)
 {
-	bool begins = !batch_has_moved(&s->batch);
-	enum rc rc = batch_fill(&s->batch, s->reader, err);
-	bool moved = batch_has_moved(&s->batch);
+	bool begins = !batch_has_moved(&s->batch), moved;
+	enum rc rc;
+
+	session_take_ahead(s);
+	rc = batch_fill(&s->batch, s->reader, err);
+	moved = batch_has_moved(&s->batch);
 
 	if (begins && moved)
 		s->gather_until_ms = clock_mono_ms() + s->conf.batch_wait_ms;

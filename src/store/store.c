@@ -213,6 +213,7 @@ store_new(struct store **store, const struct store_conf *conf, struct journal *j
 	link_init(&s->link, &s->link_conf, &s->box, &s->stop_at_ms);
 	copy_init(&s->copy, &s->link, conf->node);
 	batch_init(&s->batch, conf->batch_records, conf->batch_bytes);
+	batch_init(&s->ahead, conf->batch_records, conf->batch_bytes);
 	*store = s;
 	return RC_OK;
 }
@@ -264,6 +265,7 @@ store_free(struct store **store)
 		return;
 	must(!s->started);
 	batch_fini(&s->batch);
+	batch_fini(&s->ahead);
 	copy_fini(&s->copy);
 	must(pthread_mutex_destroy(&s->status_lock) == 0);
 	mailbox_fini(&s->box);

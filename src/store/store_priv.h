@@ -50,6 +50,7 @@ struct store {
 	struct link link;
 	struct copy copy;
 	struct batch batch;
+	struct batch ahead;            /* what comes behind `batch`, as far as it was read */
 	struct journal_reader *reader; /* NULL: no session */
 	enum store_state down_state;   /* what a failure of this session makes of the state */
 	/* All before it is in PostgreSQL.  cursor <= reached, which is the furthest that
@@ -83,6 +84,9 @@ enum rc store_session_open(struct store *store, struct err *err) MUST_CHECK;
 /* Stores until something fails, or RC_EOF: stopping, and all that is durable is stored. */
 enum rc session_run(struct store *store, struct err *err) MUST_CHECK;
 void store_session_close(struct store *store);
+/* While a batch is being stored, for link_meanwhile: reads some of what comes behind it, so
+ * that PostgreSQL, which is slower, finds the next one ready.  `arg`: the store. */
+bool session_read_ahead(void *arg);
 
 /* ---- commit.c -------------------------------------------------------------- */
 

@@ -338,6 +338,36 @@ test_a_long_journal_in_many_batches(void **state)
 	pg_expect(conn, "SELECT count(*) FROM records", "5050");
 }
 
+/* Rows so long that a batch is far more than its socket holds: while PostgreSQL takes one,
+ * the next is read, and comes in its turn.  Seen to fail: where session_take_ahead()
+ * dropped what was read. */
+static void
+test_what_is_read_ahead_comes_in_its_turn(void **state)
+{
+	char detail[600];
+	int n = snprintf(detail, sizeof(detail), "{\"note\":\"%0500d\"}", 7);
+
+	(void)state;
+	feed_close(&feed);
+	feed.conf.batch_records = 3000;
+	feed_open(&feed, &pg, "ahead");
+	for (uint64_t seq = 1; seq <= 20000; seq++) {
+		struct record record = feed_plain(seq);
+
+		record.detail = detail;
+		record.detail_len = (size_t)n;
+		feed_record(&feed, &record);
+	}
+	feed_flush(&feed);
+	feed_start(&feed);
+	feed_await_stored(&feed);
+	pg_expect(conn, "SELECT count(*) FROM records", "20000");
+	pg_expect(conn,
+		  "SELECT count(*) FROM (SELECT seq - lag(seq) OVER (ORDER BY ctid) AS step"
+		  " FROM records) AS steps WHERE step <> 1",
+		  "0");
+}
+
 static void
 test_stop_stores_what_is_durable(void **state)
 {
@@ -466,6 +496,8 @@ main(void)
 						close_feed),
 		cmocka_unit_test_setup_teardown(test_a_long_journal_in_many_batches, open_feed,
 						close_feed),
+		cmocka_unit_test_setup_teardown(test_what_is_read_ahead_comes_in_its_turn,
+						open_feed, close_feed),
 		cmocka_unit_test_setup_teardown(test_stop_stores_what_is_durable, open_feed,
 						close_feed),
 		cmocka_unit_test_setup_teardown(test_one_bad_row_in_ten_thousand, open_feed,
