@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How long an alarm takes to a console: alone, beside a load, to very many."""
 
-import itertools
 import time
 
 from bench.figures import Row
@@ -19,11 +18,11 @@ class Watch:
 
     def __init__(self, rig, consoles=1):
         self._rig, self._consoles = rig, consoles
-        self._names = itertools.count(1)
 
     def begin(self, rate=ALARMS_PER_S):
-        rig, name = self._rig, f"watch-{self._consoles}-{next(self._names)}"
-        sim = rig.world.sim("--controllers", FIRST, "--epoch", rig.epoch(), "--alarms", rate,
+        rig, epoch = self._rig, self._rig.epoch()
+        name = f"watch-{epoch}"
+        sim = rig.world.sim("--controllers", FIRST, "--epoch", epoch, "--alarms", rate,
                             "--console-dir", rig.some_consoles(self._consoles),
                             "--duration", 3600, "--drain", name=name, ledger=name)
         rig.world.wait_status("controllers and consoles of the watch are there", lambda s: (
