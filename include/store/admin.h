@@ -10,7 +10,7 @@
 #ifndef GATEHOUSE_STORE_ADMIN_H
 #define GATEHOUSE_STORE_ADMIN_H
 
-#include "base/base.h"
+#include "register/register.h"
 
 struct admin;
 
@@ -66,6 +66,10 @@ enum rc admin_put_desk(struct admin *a, const char *name, const char *role, cons
 enum rc admin_begin(struct admin *a, struct err *err) MUST_CHECK;
 enum rc admin_commit(struct admin *a, struct err *err) MUST_CHECK;
 void admin_rollback(struct admin *a);
+
+/* A copy as the daemon has one, for the caller to let go of.  RC_INVALID when the rows
+ * make no sense. */
+enum rc admin_load_register(struct admin *a, struct reg **reg, struct err *err) MUST_CHECK;
 
 /* Counts the tasks of today (UTC), for admin_list(ADMIN_TASK_COUNTS) of later days. */
 enum rc admin_count_tasks(struct admin *a, struct err *err) MUST_CHECK;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "load.h"
 #include "store_priv.h"
 
 static uint32_t
@@ -137,26 +138,34 @@ static const struct {
 	{"SELECT group_id, door_id FROM door_group_doors", load_group_door},
 };
 
-static enum rc
-load_rows(struct store *s, struct reg_builder *builder, struct err *err)
+enum rc
+load_rows(load_exec *exec, void *arg, struct reg_builder *builder, struct err *err)
 {
-	static const char begin_sql[] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
-	enum rc rc = link_exec(&s->link, "load the register", begin_sql, 0, NULL, NULL, err);
+	PGresult *rows = NULL;
+	enum rc rc = exec(arg, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", &rows, err);
 
+	PQclear(rows);
 	for (size_t t = 0; t < ARRAY_LEN(load_tables) && rc == RC_OK; t++) {
-		PGresult *rows;
-
-		rc = link_exec(&s->link, "load the register", load_tables[t].sql, 0, NULL, &rows,
-			       err);
+		rc = exec(arg, load_tables[t].sql, &rows, err);
 		if (rc != RC_OK)
 			break;
 		for (int i = 0; i < PQntuples(rows); i++)
 			load_tables[t].add(builder, rows, i);
 		PQclear(rows);
 	}
+	rows = NULL;
 	if (rc == RC_OK)
-		rc = link_exec(&s->link, "load the register", "COMMIT", 0, NULL, NULL, err);
+		rc = exec(arg, "COMMIT", &rows, err);
+	PQclear(rows);
 	return rc == RC_OK ? RC_OK : RC_FAIL;
+}
+
+static enum rc
+load_by_link(void *arg, const char *sql, PGresult **rows, struct err *err)
+{
+	struct store *s = arg;
+
+	return link_exec(&s->link, "load the register", sql, 0, NULL, rows, err);
 }
 
 enum rc
@@ -165,7 +174,7 @@ load_register(struct store *s, struct err *err)
 	struct reg_builder *builder = reg_builder_new();
 	int64_t as_of_us = clock_wall_us();
 	struct reg *reg = NULL;
-	enum rc rc = load_rows(s, builder, err);
+	enum rc rc = load_rows(load_by_link, s, builder, err);
 
 	if (rc != RC_OK) {
 		reg_builder_free(&builder);

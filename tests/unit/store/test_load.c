@@ -125,6 +125,22 @@ test_every_column(void **state)
 }
 
 static void
+test_an_operator_has_the_same(void **state)
+{
+	struct reg *theirs = last_register(), *ours = NULL;
+	struct reg_counts a, b;
+
+	(void)state;
+	assert_int_equal(admin_load_register(admin, &ours, &err), RC_OK);
+	a = reg_counts(theirs);
+	b = reg_counts(ours);
+	assert_memory_equal(&a, &b, sizeof(a));
+	assert_string_equal(reg_site_by_code(ours, "estate")->timezone, "Asia/Shanghai");
+	reg_unref(&theirs);
+	reg_unref(&ours);
+}
+
+static void
 test_every_column_of_desks_and_units(void **state)
 {
 	struct reg *reg = last_register();
@@ -202,6 +218,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_every_column, open_feed, close_feed),
+		cmocka_unit_test_setup_teardown(test_an_operator_has_the_same, open_feed,
+						close_feed),
 		cmocka_unit_test_setup_teardown(test_every_column_of_desks_and_units, open_feed,
 						close_feed),
 		cmocka_unit_test_setup_teardown(test_loads_again_after_a_change, open_feed,
