@@ -9,7 +9,7 @@
  *	unit          code of the unit it belongs to
  *	valid_from    see ctl/when.h
  *	valid_until
- *	doors         codes of doors, with blanks between them
+ *	doors         codes of doors, with commas between them
  *	group         code of a group of doors
  *	right_from    of the right at these doors; that of the card otherwise
  *	right_until

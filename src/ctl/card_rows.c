@@ -136,26 +136,38 @@ take_hours(const struct reader *reader, struct card_row *row, const char *value,
 	return when_parse_hours(value, row->hours, &row->n_hours, err);
 }
 
+/* One code of the list that begins at `at`, without the blanks around it; returns the
+ * place behind its comma. */
+static const char *
+next_code(const char *at, char **code)
+{
+	size_t n = strcspn(at, ","), begin = strspn(at, " "), end = n;
+
+	while (end > begin && at[end - 1] == ' ')
+		end--;
+	*code = xasprintf("%.*s", (int)(end > begin ? end - begin : 0), at + begin);
+	return at[n] == ',' ? at + n + 1 : at + n;
+}
+
 static enum rc
 take_doors(const struct reader *reader, struct card_row *row, const char *value, struct err *err)
 {
-	const char *at = value + strspn(value, " ");
 	enum rc rc = RC_OK;
 
 	(void)reader;
-	while (*at != '\0' && rc == RC_OK) {
-		size_t n = strcspn(at, " ");
-		char *code = xasprintf("%.*s", (int)n, at);
+	while (*value != '\0' && rc == RC_OK) {
+		char *code;
 
+		value = next_code(value, &code);
 		if (row->n_doors == CARD_ROW_DOORS_MAX)
 			rc = err_invalid(err, "more than %d doors; make a group of them",
 					 CARD_ROW_DOORS_MAX);
+		else if (code[0] == '\0')
+			rc = err_invalid(err, "expected codes with commas between them");
 		else
 			rc = take_code(&row->doors[row->n_doors], code, err);
 		row->n_doors += rc == RC_OK;
 		free(code);
-		at += n;
-		at += strspn(at, " ");
 	}
 	return rc;
 }

@@ -48,7 +48,7 @@ each_column_is_taken(void **state)
 	struct card_rows *rows = read_text(
 		"unit,card,kind,valid_from,valid_until,doors,group,right_from,right_until,hours,"
 		"personal.name\n"
-		"12-3, hex:0BadCafe ,tenant,2026-01-01,2026-12-31,a b  c,stairs,2026-02-01,"
+		"12-3, hex:0BadCafe ,tenant,2026-01-01,2026-12-31,\"a, b c ,d\",stairs,2026-02-01,"
 		"2026-02-28,\"Mon 07:00-19:00, Tue 07:00-19:00\",Somebody\n"
 		",4711,,,,,,,,,\n");
 	const struct card_row *row = &rows->items[0];
@@ -64,7 +64,8 @@ each_column_is_taken(void **state)
 	assert_int_equal(row->kind, CARD_KIND_TENANT);
 	assert_int_equal(row->card_until_us - row->card_from_us, 365 * 86400 * INT64_C(1000000));
 	assert_int_equal(row->n_doors, 3);
-	assert_string_equal(row->doors[2], "c");
+	assert_string_equal(row->doors[1], "b c");
+	assert_string_equal(row->doors[2], "d");
 	assert_string_equal(row->group, "stairs");
 	assert_int_equal(row->right_until_us - row->right_from_us, 28 * 86400 * INT64_C(1000000));
 	assert_int_equal(row->n_hours, 2);
@@ -151,14 +152,15 @@ a_file_that_is_none_is_refused_as_a_whole(void **state)
 static void
 too_many_doors_are_a_group(void **state)
 {
-	char text[1024] = "card,doors\n1,";
+	char text[1024] = "card,doors\n1,\"door";
 	struct card_rows *rows;
 
 	(void)state;
-	for (int i = 0; i <= CARD_ROW_DOORS_MAX; i++)
-		strcat(text, "door ");
-	rows = read_text(strcat(text, "\n"));
+	for (int i = 0; i < CARD_ROW_DOORS_MAX; i++)
+		strcat(text, ",door");
+	rows = read_text(strcat(text, "\"\n2,\"a,,b\"\n"));
 	assert_problem(rows, 0, ":2: doors: more than 64 doors");
+	assert_problem(rows, 1, ":3: doors: expected codes with commas");
 	card_rows_free(&rows);
 }
 
