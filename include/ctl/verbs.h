@@ -14,6 +14,10 @@ int verb_setup_apply(struct ctl *ctl, const struct verb *verb, int argc, char **
 /* `what`: the kind of record that is sent. */
 int verb_card(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_site_check(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
+int verb_card_import(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
+int verb_card_export(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
+/* `what`: enum admin_site_list. */
+int verb_card_list(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_label(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_status(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_tail(struct ctl *ctl, const struct verb *verb, int argc, char **argv);

@@ -67,6 +67,24 @@ enum rc admin_begin(struct admin *a, struct err *err) MUST_CHECK;
 enum rc admin_commit(struct admin *a, struct err *err) MUST_CHECK;
 void admin_rollback(struct admin *a);
 
+/* One row of a list: columns by name, values as text (NULL for null). */
+typedef enum rc admin_row(void *arg, int n, const char *const *names, const char *const *values);
+
+/* Lists of one site's cards and rights, without what identifies anybody. */
+enum admin_site_list {
+	/* card, kind, status, unit, from_us, until_us (null: open end), rights */
+	ADMIN_SITE_CARDS,
+	/* card, kind, unit, door, from_us, until_us, weekly_minutes (null: always), granted_by */
+	ADMIN_SITE_GRANTS,
+	/* card_key, kind, unit, from_us, until_us, doors, right_from_us, right_until_us,
+	 * weekly_minutes: a row for each card that isn't revoked and window of it that has
+	 * not ended */
+	ADMIN_SITE_EXPORT,
+};
+/* RC_INVALID when there is no such site. */
+enum rc admin_site_list(struct admin *a, enum admin_site_list what, const char *site,
+			admin_row *row, void *arg, struct err *err) MUST_CHECK;
+
 /* A copy as the daemon has one, for the caller to let go of.  RC_INVALID when the rows
  * make no sense. */
 enum rc admin_load_register(struct admin *a, struct reg **reg, struct err *err) MUST_CHECK;
@@ -100,9 +118,7 @@ enum admin_list {
  * that name. */
 enum rc admin_set_enabled(struct admin *a, enum admin_list what, const char *name, bool enabled,
 			  struct err *err) MUST_CHECK;
-enum rc admin_list(struct admin *a, enum admin_list what,
-		   enum rc (*row)(void *arg, int n, const char *const *names,
-				  const char *const *values),
-		   void *arg, struct err *err) MUST_CHECK;
+enum rc admin_list(struct admin *a, enum admin_list what, admin_row *row, void *arg,
+		   struct err *err) MUST_CHECK;
 
 #endif

@@ -98,20 +98,17 @@ static const char *const list_sql[] = {
 };
 
 /* No list has more columns. */
-enum { LIST_COLUMNS_MAX = 9 };
+enum { LIST_COLUMNS_MAX = 12 };
 
 enum rc
-admin_list(struct admin *a, enum admin_list what,
-	   enum rc (*row)(void *arg, int n, const char *const *names, const char *const *values),
-	   void *arg, struct err *err)
+admin_each_row(struct admin *a, const char *sql, int n_params, const char *const *params,
+	       admin_row *row, void *arg, struct err *err)
 {
 	const char *names[LIST_COLUMNS_MAX], *values[LIST_COLUMNS_MAX];
 	PGresult *result;
-	enum rc rc;
+	enum rc rc = admin_exec(a, sql, n_params, params, &result, err);
 	int n;
 
-	must((size_t)what < ARRAY_LEN(list_sql));
-	rc = admin_exec(a, list_sql[what], 0, NULL, &result, err);
 	if (rc != RC_OK)
 		return rc;
 	n = PQnfields(result);
@@ -125,6 +122,13 @@ admin_list(struct admin *a, enum admin_list what,
 	}
 	PQclear(result);
 	return rc;
+}
+
+enum rc
+admin_list(struct admin *a, enum admin_list what, admin_row *row, void *arg, struct err *err)
+{
+	must((size_t)what < ARRAY_LEN(list_sql));
+	return admin_each_row(a, list_sql[what], 0, NULL, row, arg, err);
 }
 
 enum rc

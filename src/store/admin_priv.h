@@ -42,4 +42,8 @@ enum rc put_take_label(const char *what, const char *text, char out[REGISTER_TEX
 enum rc put_find_site(struct admin *a, const char *code, char buffer[NUMBER_TEXT_MAX],
 		      const char **id, struct err *err) MUST_CHECK;
 
+/* Runs one statement, and calls for each row; of at most 12 columns. */
+enum rc admin_each_row(struct admin *a, const char *sql, int n_params, const char *const *params,
+		       admin_row *row, void *arg, struct err *err) MUST_CHECK;
+
 #endif
