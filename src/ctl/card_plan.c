@@ -167,13 +167,10 @@ plan_card(struct planning *p)
 
 /* ---- Its rights --------------------------------------------------------------------------- */
 
-/* The right that the card has at a door, now or later. */
+/* The right that the card has at a door, now or later, and that the row is about. */
 struct found_right {
-	uint32_t door_id;
-	int64_t now_us;
-	bool found, same;
+	bool found, same; /* same: as the row has it */
 	int64_t valid_from_us;
-	const struct card_row *row;
 };
 
 static bool
@@ -184,32 +181,26 @@ right_is_as_in_row(const struct right *right, const struct card_row *row)
 	       memcmp(right->hours, row->hours, row->n_hours * sizeof(*row->hours)) == 0;
 }
 
-static bool
-look_at_right(void *arg, const struct right *right)
-{
-	struct found_right *found = arg;
-	bool wanted = found->row->right_from_us == 0 ||
-		      same_time(found->row->right_from_us, right->valid_from_us);
-
-	if (right->door_id != found->door_id || !wanted ||
-	    (right->valid_until_us != 0 && right->valid_until_us <= found->now_us))
-		return true;
-	found->found = true;
-	found->valid_from_us = right->valid_from_us;
-	found->same = right_is_as_in_row(right, found->row);
-	return false;
-}
-
 static struct found_right
 find_right(const struct planning *p, uint32_t door_id)
 {
 	const struct card_plan_base *base = p->base;
-	struct found_right found = {.door_id = door_id, .now_us = base->now_us, .row = p->row};
+	const struct card_row *row = p->row;
 	const struct card *card = rights_card(base->rights, base->site->id, p->key);
+	struct right right;
+	uint32_t at = 0;
 
-	if (card != NULL)
-		rights_each_of_card(base->rights, card, look_at_right, &found);
-	return found;
+	while (card != NULL && rights_next_of_card(base->rights, card, &at, &right)) {
+		bool wanted = row->right_from_us == 0 ||
+			      same_time(row->right_from_us, right.valid_from_us);
+		bool ended = right.valid_until_us != 0 && right.valid_until_us <= base->now_us;
+
+		if (right.door_id == door_id && wanted && !ended)
+			return (struct found_right){.found = true,
+						    .same = right_is_as_in_row(&right, row),
+						    .valid_from_us = right.valid_from_us};
+	}
+	return (struct found_right){0};
 }
 
 /* False: it can't be.  A right that is there keeps its beginning. */
