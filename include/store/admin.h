@@ -10,7 +10,7 @@
 #ifndef GATEHOUSE_STORE_ADMIN_H
 #define GATEHOUSE_STORE_ADMIN_H
 
-#include "register/register.h"
+#include "register/rights.h"
 
 struct admin;
 
@@ -88,6 +88,8 @@ enum rc admin_site_list(struct admin *a, enum admin_site_list what, const char *
 /* A copy as the daemon has one, for the caller to let go of.  RC_INVALID when the rows
  * make no sense. */
 enum rc admin_load_register(struct admin *a, struct reg **reg, struct err *err) MUST_CHECK;
+/* All cards and rights into an empty one. */
+enum rc admin_load_rights(struct admin *a, struct rights *rights, struct err *err) MUST_CHECK;
 
 /* Counts the tasks of today (UTC), for admin_list(ADMIN_TASK_COUNTS) of later days. */
 enum rc admin_count_tasks(struct admin *a, struct err *err) MUST_CHECK;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The register for an operator's program: the same rows, and the same checks, as the
- * daemon has.
+ * The register, cards and rights for an operator's program: the same rows, and the same checks, as
+ * the daemon has.
  */
 #include "admin_priv.h"
 #include "base/clock.h"
@@ -24,4 +24,10 @@ admin_load_register(struct admin *a, struct reg **reg, struct err *err)
 		return reg_build(&builder, as_of_us, reg, err);
 	reg_builder_free(&builder);
 	return rc;
+}
+
+enum rc
+admin_load_rights(struct admin *a, struct rights *rights, struct err *err)
+{
+	return load_rights(load_by_admin, a, rights, err);
 }

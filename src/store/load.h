@@ -8,7 +8,7 @@
 
 #include <libpq-fe.h>
 
-#include "register/register.h"
+#include "register/rights.h"
 
 /* Runs one statement; *rows is new, also with RC_OK of a statement without rows. */
 typedef enum rc load_exec(void *arg, const char *sql, PGresult **rows, struct err *err);
@@ -16,5 +16,8 @@ typedef enum rc load_exec(void *arg, const char *sql, PGresult **rows, struct er
 /* All tables as of one moment, in a transaction of its own. */
 enum rc load_rows(load_exec *exec, void *arg, struct reg_builder *builder,
 		  struct err *err) MUST_CHECK;
+
+/* Cards and rights into an empty `rights`, as of one moment, numbered from 1. */
+enum rc load_rights(load_exec *exec, void *arg, struct rights *rights, struct err *err) MUST_CHECK;
 
 #endif

@@ -141,6 +141,57 @@ test_an_operator_has_the_same(void **state)
 }
 
 static void
+test_cards_and_rights(void **state)
+{
+	const struct rights_conf conf = {.changes = 1};
+	struct rights *rights = rights_new(&conf);
+	struct reg *reg = last_register();
+	uint32_t site = reg_site_by_code(reg, "estate")->id;
+	uint32_t door = reg_door_by_code(reg, "d1")->id, at = 0;
+	uint8_t key[CARD_KEY_BYTES];
+	const struct card *card;
+	struct right right;
+
+	(void)state;
+	pg_do(conn, "INSERT INTO cards (site_id, card_key, kind, status, valid_from, valid_until,"
+		    " unit) SELECT site_id, decode(repeat('a1', 32), 'hex'), 'temporary',"
+		    " 'suspended', to_timestamp(1000), to_timestamp(2000), '301' FROM sites;"
+		    "INSERT INTO cards (site_id, card_key, kind, status, valid_from)"
+		    " SELECT site_id, decode(repeat('b2', 32), 'hex'), 'owner', 'revoked',"
+		    " to_timestamp(1000) FROM sites;"
+		    "INSERT INTO grants (site_id, card_id, door_id, valid_from, valid_until,"
+		    " weekly_minutes, granted_by) SELECT c.site_id, card_id, door_id,"
+		    " to_timestamp(1100), to_timestamp(1900), '{[60,120),[1500,1560)}', 'office'"
+		    " FROM cards c, doors d WHERE d.code = 'd1'");
+	if (admin_load_rights(admin, rights, &err) != RC_OK)
+		fail_msg("%s", err.msg);
+	memset(key, 0xa1, sizeof(key));
+	card = rights_card(rights, site, key);
+	assert_non_null(card);
+	assert_int_equal(card->kind, CARD_KIND_TEMPORARY);
+	assert_int_equal(card->status, CARD_SUSPENDED);
+	assert_int_equal(card->valid_from_us, INT64_C(1000000000));
+	assert_int_equal(card->valid_until_us, INT64_C(2000000000));
+	assert_string_equal(card->unit, "301");
+	assert_true(rights_next_of_card(rights, card, &at, &right));
+	assert_int_equal(right.door_id, door);
+	assert_int_equal(right.valid_from_us, INT64_C(1100000000));
+	assert_int_equal(right.valid_until_us, INT64_C(1900000000));
+	assert_int_equal(right.n_hours, 2);
+	assert_int_equal(right.hours[1].from_minute, 1500);
+	assert_int_equal(right.hours[1].to_minute, 1560);
+	assert_false(rights_next_of_card(rights, card, &at, &right));
+	memset(key, 0xb2, sizeof(key));
+	card = rights_card(rights, site, key);
+	assert_int_equal(card->status, CARD_REVOKED);
+	at = 0;
+	assert_false(rights_next_of_card(rights, card, &at, &right));
+	pg_do(conn, "DELETE FROM cards");
+	rights_free(&rights);
+	reg_unref(&reg);
+}
+
+static void
 test_every_column_of_desks_and_units(void **state)
 {
 	struct reg *reg = last_register();
@@ -220,6 +271,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_every_column, open_feed, close_feed),
 		cmocka_unit_test_setup_teardown(test_an_operator_has_the_same, open_feed,
 						close_feed),
+		cmocka_unit_test_setup_teardown(test_cards_and_rights, open_feed, close_feed),
 		cmocka_unit_test_setup_teardown(test_every_column_of_desks_and_units, open_feed,
 						close_feed),
 		cmocka_unit_test_setup_teardown(test_loads_again_after_a_change, open_feed,
