@@ -38,7 +38,7 @@ void desk_folder_fini(struct desk_folder *folder);
 struct desk_record {
 	const char *site; /* code */
 	const uint8_t *card;
-	size_t card_len; /* 1 .. CARD_MAX */
+	size_t card_len; /* 1 .. CARD_MAX; 0: ask.card_key is given */
 	struct registration ask;
 };
 

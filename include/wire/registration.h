@@ -14,9 +14,10 @@
 /* Everything that it points to is borrowed. */
 struct registration {
 	uint64_t seq;
-	uint16_t kind;          /* KIND_CODE_CARD_REGISTERED .. KIND_CODE_GRANT_REMOVED */
-	uint32_t flags;         /* RECORD_CLOCK_* */
-	int64_t device_time_us; /* by the clock of the desk */
+	uint16_t kind;           /* KIND_CODE_CARD_REGISTERED .. KIND_CODE_GRANT_REMOVED */
+	uint32_t flags;          /* RECORD_CLOCK_* */
+	int64_t device_time_us;  /* by the clock of the desk */
+	const uint8_t *card_key; /* CARD_KEY_BYTES; NULL: the card comes by its number */
 	/* card_change; all zero and empty with grant.* */
 	uint8_t card_kind;     /* enum card_kind; NONE: unchanged */
 	int64_t card_from_us;  /* 0: unchanged; with card.registered: from now on */

@@ -113,6 +113,10 @@ desk_msg_record(const struct desk_record *record, size_t *n)
 	out.site = (char *)(uintptr_t)record->site;
 	out.card.data = (uint8_t *)(uintptr_t)record->card;
 	out.card.len = record->card_len;
+	if (record->card_len == 0) {
+		out.card_key.data = (uint8_t *)(uintptr_t)ask->card_key;
+		out.card_key.len = CARD_KEY_BYTES;
+	}
 	if (grants) {
 		fill_grant_change(&grant, ask);
 		out.grant_change = &grant.change;

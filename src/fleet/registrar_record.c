@@ -55,6 +55,7 @@ registrar_record_new(const struct registration *ask, const uint8_t *payload, siz
 	const char **doors = take(&at, ask->n_doors * sizeof(*doors));
 
 	record->ask = *ask;
+	record->ask.card_key = NULL; /* record->card_key is for both cases */
 	for (size_t i = 0; i < ask->n_doors; i++)
 		doors[i] = copy_text(&at, ask->doors[i]);
 	record->ask.doors = doors;

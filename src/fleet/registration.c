@@ -44,17 +44,23 @@ registration_release(struct sessions *all, uint64_t session, uint32_t desk_id, u
 
 /* The last place that sees the card number.  False: there is no key for it. */
 static bool
-registration_hash_card(struct session *session, struct reported *reported, uint32_t site_id,
-		       int64_t received_us, struct registrar_record *out)
+registration_take_card(struct session *session, const struct reported *reported,
+		       const struct registration *ask, uint32_t site_id,
+		       struct registrar_record *out)
 {
 	struct card_keys *keys = session->all->keys;
 	size_t n;
 	const uint8_t *card = reported_card(reported, &n);
 	struct err err;
-	enum rc rc = card_key_of(keys, site_id, card, n, out->card_key, &err);
+	enum rc rc = RC_OK;
 
+	if (ask->card_key != NULL)
+		memcpy(out->card_key, ask->card_key, CARD_KEY_BYTES);
+	else
+		rc = card_key_of(keys, site_id, card, n, out->card_key, &err);
 	if (rc == RC_OK)
-		rc = card_token_of_key(keys, site_id, received_us, out->card_key, out->token, &err);
+		rc = card_token_of_key(keys, site_id, out->received_us, out->card_key, out->token,
+				       &err);
 	if (rc != RC_OK)
 		log_error("fleet", "no card key: %s", err.msg);
 	return rc == RC_OK;
@@ -97,9 +103,9 @@ registration_make(struct session *session, struct reported *reported, struct reg
 	const struct site *site;
 	struct err err = {0};
 	enum reject reject = registration_read(session, reported, ask, &site, &err);
-	struct registrar_record hashed = {0};
-	bool known = site == NULL ||
-		     registration_hash_card(session, reported, site->id, received_us, &hashed);
+	struct registrar_record hashed = {.received_us = received_us};
+	bool known =
+		site == NULL || registration_take_card(session, reported, ask, site->id, &hashed);
 	uint8_t *payload = arena_get(arena, DETAIL_MAX);
 	size_t n = payload != NULL ? reported_pack_safely(reported, payload, DETAIL_MAX) : 0;
 

@@ -194,6 +194,22 @@ desk_kind(const Gatehouse__V1__Record *pb, struct err *err)
 	return NULL;
 }
 
+/* By its number or by its key, and not by both. */
+static enum reject
+check_card(const Gatehouse__V1__Record *pb, const struct kind *kind, struct err *err)
+{
+	if (pb->card_key.len == 0)
+		return reported_check_card(pb, kind, err);
+	if (pb->card.len == 0 && pb->card_key.len == CARD_KEY_BYTES)
+		return REJECT_NONE;
+	if (pb->card.len > 0)
+		(void)err_invalid(err, "card and card_key are both given");
+	else
+		(void)err_invalid(err, "card_key has %zu bytes, expected %d", pb->card_key.len,
+				  CARD_KEY_BYTES);
+	return REJECT_BAD_CARD;
+}
+
 static enum reject
 check_common(const struct arena *arena, const Gatehouse__V1__Record *pb, const struct kind *kind,
 	     struct err *err)
@@ -201,7 +217,7 @@ check_common(const struct arena *arena, const Gatehouse__V1__Record *pb, const s
 	enum reject reject = reported_check_time(pb, err);
 
 	if (reject == REJECT_NONE)
-		reject = reported_check_card(pb, kind, err);
+		reject = check_card(pb, kind, err);
 	if (reject != REJECT_NONE)
 		return reject;
 	if (pb->site[0] == '\0' || !pb_text_ok(arena, pb->site, RIGHT_TEXT_MAX)) {
@@ -230,6 +246,7 @@ registration_check(struct arena *arena, const struct reported *reported, struct 
 	*ask = (struct registration){
 		.seq = pb->seq,
 		.device_time_us = pb->time_us,
+		.card_key = pb->card_key.len == CARD_KEY_BYTES ? pb->card_key.data : NULL,
 		.unit = "",
 		.group = "",
 	};

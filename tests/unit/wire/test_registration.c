@@ -229,6 +229,26 @@ what_a_desk_does_not_report_is_refused(void **state)
 }
 
 static void
+a_card_may_be_named_by_its_key(void **state)
+{
+	struct fixture *f = *state;
+	static uint8_t key[CARD_KEY_BYTES + 1];
+
+	make_card(f);
+	f->pb.card.len = 0;
+	f->pb.card_key.data = key;
+	f->pb.card_key.len = CARD_KEY_BYTES;
+	key[0] = 0xab;
+	assert_good(f);
+	assert_memory_equal(f->ask.card_key, key, CARD_KEY_BYTES);
+	WITH(f->pb.card_key.len, CARD_KEY_BYTES + 1,
+	     assert_rejected(f, REJECT_BAD_CARD, "card_key has 33 bytes, expected 32"));
+	WITH(f->pb.card_key.len, 1, assert_rejected(f, REJECT_BAD_CARD, "card_key has 1 bytes"));
+	WITH(f->pb.card.len, sizeof(number) - 1,
+	     assert_rejected(f, REJECT_BAD_CARD, "card and card_key are both given"));
+}
+
+static void
 each_field_of_a_card_has_its_bounds(void **state)
 {
 	struct fixture *f = *state;
@@ -298,6 +318,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_good_card_is_taken_over, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(a_card_may_be_named_by_its_key, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(a_good_grant_is_taken_over, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(what_a_desk_does_not_report_is_refused, set_up,
 						tear_down),
