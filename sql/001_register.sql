@@ -34,6 +34,12 @@ CREATE DOMAIN label AS text
 	CHECK (octet_length(VALUE) <= 200 AND VALUE !~ '[[:cntrl:]]');
 COMMENT ON DOMAIN label IS 'Words for people: at most 200 bytes, no control characters';
 
+-- Instants as the journal and the contract count them.
+CREATE FUNCTION microseconds(instant timestamptz) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+AS $$ SELECT (extract(epoch FROM instant) * 1000000)::bigint $$;
+COMMENT ON FUNCTION microseconds(timestamptz) IS 'Microseconds since 1970-01-01T00:00:00Z; null for null';
+
 CREATE TABLE stations (
 	station_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	code code NOT NULL UNIQUE,

@@ -9,24 +9,19 @@
 #include "load.h"
 #include "wire/kind.h"
 
-#define PAGE     "FETCH 10000 FROM rights_rows"
-#define US(time) "coalesce((extract(epoch FROM " time ") * 1000000)::bigint, 0)"
+static const char page_sql[] = "FETCH 10000 FROM rights_rows";
 
+/* The card's columns stand first in both; 0 is an open end. */
 static const char cards_sql[] =
 	"DECLARE rights_rows NO SCROLL CURSOR FOR SELECT c.site_id, encode(c.card_key, 'hex'),"
-	" c.kind, c.status, " US("c.valid_from") ", " US(
-		"c.valid_until") ", coalesce(c.unit, '')"
-				 " FROM cards c ORDER BY c.card_id";
-/* the card's columns stand first, as above */
+	" c.kind, c.status, microseconds(c.valid_from), coalesce(microseconds(c.valid_until), 0),"
+	" coalesce(c.unit, '') FROM cards c ORDER BY c.card_id";
 static const char grants_sql[] =
 	"DECLARE rights_rows NO SCROLL CURSOR FOR SELECT c.site_id, encode(c.card_key, 'hex'),"
-	" c.kind, c.status, " US("c.valid_from") ", " US(
-		"c.valid_until") ", coalesce(c.unit, ''),"
-				 " g.door_id, " US("g.valid_from") ", " US(
-					 "g.valid_until") ","
-							  " coalesce(g.weekly_minutes::text, '')"
-							  " FROM grants g JOIN cards c USING "
-							  "(card_id) ORDER BY g.grant_id";
+	" c.kind, c.status, microseconds(c.valid_from), coalesce(microseconds(c.valid_until), 0),"
+	" coalesce(c.unit, ''), g.door_id, microseconds(g.valid_from),"
+	" coalesce(microseconds(g.valid_until), 0), coalesce(g.weekly_minutes::text, '')"
+	" FROM grants g JOIN cards c USING (card_id) ORDER BY g.grant_id";
 
 /* What fills a change from a row. */
 struct filling {
@@ -143,7 +138,7 @@ load_pages(load_exec *exec, void *arg, const char *sql,
 	while (rc == RC_OK && more) {
 		PGresult *rows = NULL;
 
-		rc = exec(arg, PAGE, &rows, err);
+		rc = exec(arg, page_sql, &rows, err);
 		if (rc != RC_OK)
 			break;
 		more = PQntuples(rows) > 0;
