@@ -26,6 +26,10 @@ int verb_reload(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
 /* `what`: enum setup_kind.  SETUP_CONTROLLERS and SETUP_CONSOLES have verbs of
  * their own to add, because they are given certificates. */
 int verb_put(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
+int verb_alarms(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
+int verb_act(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
+int verb_alarm_report(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
+int verb_site_move(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_gaps(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_list(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_enrol(struct ctl *ctl, const struct verb *verb, int argc, char **argv);

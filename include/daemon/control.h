@@ -5,8 +5,9 @@
  *	{"verb":"status"}           everything that status.c knows
  *	{"verb":"reload"}           load the register again
  *	{"verb":"tail","from":N}    alarms as they change, until the socket is closed
+ *	{"verb":"act", ...}         something is done with an alarm: see control_act.h
  *
- * Who may open the socket may see all alarms; nothing here changes any.
+ * Who may open the socket may see all alarms, and do everything with them.
  *
  * Owner: the main thread.
  */
@@ -16,6 +17,7 @@
 #include <jansson.h>
 
 #include "base/loop.h"
+#include "desk/actions.h"
 #include "desk/hub.h"
 
 struct control_hooks {
@@ -31,6 +33,8 @@ enum rc control_new(struct control **control, struct loop *loop, const char *pat
 		    struct err *err) MUST_CHECK;
 /* HUB_MAIL_DELIVERY: takes it. */
 void control_deliver(struct control *control, struct hub_delivery *delivery);
+/* ACTIONS_MAIL_ANSWER: takes it. */
+void control_answer(struct control *control, struct action_answer *answer);
 /* Closes everybody and removes the socket. */
 void control_free(struct control **control);
 

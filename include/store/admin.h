@@ -47,6 +47,9 @@ enum rc admin_put_controller(struct admin *a, const char *name, const char *site
 /* `role`: dispatcher or supervisor; NULL leaves it, or is dispatcher for a new one. */
 enum rc admin_put_console(struct admin *a, const char *name, const char *station, const char *role,
 			  struct err *err) MUST_CHECK;
+/* Into another area; RC_INVALID when there is no such site or area. */
+enum rc admin_move_site(struct admin *a, const char *code, const char *area,
+			struct err *err) MUST_CHECK;
 /* A name of PostgreSQL's list of time zones; RC_INVALID when there is none such. */
 enum rc admin_set_site_timezone(struct admin *a, const char *code, const char *timezone,
 				struct err *err) MUST_CHECK;
@@ -100,20 +103,21 @@ enum rc admin_site_timezone(struct admin *a, const char *site, char **timezone,
 
 /* A list for people and scripts: columns by name, rows as text (NULL for null). */
 enum admin_list {
-	ADMIN_STATIONS,    /* code, name, areas, consoles */
-	ADMIN_AREAS,       /* code, name, parent, station */
-	ADMIN_SITES,       /* code, name, area, station, address, timezone, controllers, doors,
-			      site_id */
-	ADMIN_DOORS,       /* code, name, site, controller, number, address */
-	ADMIN_LABELS,      /* code, name, site, site_name, address (of the door or its site) */
-	ADMIN_TASKS,       /* site, task, title, thing: what is to be put in order */
-	ADMIN_TASK_COUNTS, /* site, task, title, count, before, before_day */
-	ADMIN_CONTROLLERS, /* name, site, enabled, doors, last_record (of all time, received_at) */
-	ADMIN_CONSOLES,    /* name, station, role, enabled */
-	ADMIN_UNITS,       /* code, name, site, address, doors (codes, with commas) */
-	ADMIN_GROUPS,      /* code, name, site, doors (codes) */
-	ADMIN_DESKS,       /* name, role, sites (codes), units (SITE/UNIT), enabled */
-	ADMIN_GAPS,        /* controller, epoch, from, to, records, since, state, filled */
+	ADMIN_STATIONS,     /* code, name, areas, consoles */
+	ADMIN_AREAS,        /* code, name, parent, station */
+	ADMIN_SITES,        /* code, name, area, station, address, timezone, controllers, doors,
+			       site_id */
+	ADMIN_DOORS,        /* code, name, site, controller, number, address */
+	ADMIN_LABELS,       /* code, name, site, site_name, address (of the door or its site) */
+	ADMIN_TASKS,        /* site, task, title, thing: what is to be put in order */
+	ADMIN_TASK_COUNTS,  /* site, task, title, count, before, before_day */
+	ADMIN_CONTROLLERS,  /* name, site, enabled, doors, last_record (of all time, received_at) */
+	ADMIN_CONSOLES,     /* name, station, role, enabled */
+	ADMIN_UNITS,        /* code, name, site, address, doors (codes, with commas) */
+	ADMIN_GROUPS,       /* code, name, site, doors (codes) */
+	ADMIN_DESKS,        /* name, role, sites (codes), units (SITE/UNIT), enabled */
+	ADMIN_GAPS,         /* controller, epoch, from, to, records, since, state, filled */
+	ADMIN_ALARM_REPORT, /* class, alarms, and milliseconds and shares of the last 30 days */
 	ADMIN_LISTS,
 };
 /* ADMIN_CONTROLLERS, ADMIN_CONSOLES or ADMIN_DESKS; RC_INVALID when there is none of

@@ -9,6 +9,7 @@
 
 #include "ctl/setup.h"
 #include "ctl/verbs.h"
+#include "wire/alarm.h"
 
 static const struct verb verbs[] = {
 	{NULL, "init", verb_init, 0, "make a new installation"},
@@ -21,6 +22,7 @@ static const struct verb verbs[] = {
 	{"area", "list", verb_list, SETUP_AREAS, "list areas"},
 	{"site", "add", verb_put, SETUP_SITES, "put one site"},
 	{"site", "list", verb_list, SETUP_SITES, "list sites"},
+	{"site", "move", verb_site_move, 0, "move a site to another area and its station"},
 	{"site", "check", verb_site_check, 0, "what is to be put in order in the register"},
 	{"door", "add", verb_put, SETUP_DOORS, "put one door"},
 	{"door", "list", verb_list, SETUP_DOORS, "list doors"},
@@ -48,6 +50,23 @@ static const struct verb verbs[] = {
 	{"desk", "disable", verb_disable, SETUP_DESKS, "send registration desks away"},
 
 	{NULL, "status", verb_status, 0, "what the daemon is doing"},
+	{"alarms", "list", verb_alarms, false, "alarms that are not done"},
+	{"alarms", "show", verb_alarms, true, "one of them, with everything"},
+	{"alarms", "ack", verb_act, VERB_ACCEPT, "say that one answers for an alarm"},
+	{"alarms", "reject", verb_act, VERB_REJECT, "it is not ours: calls the next station"},
+	{"alarms", "dispatched", verb_act, VERB_DISPATCHED, "somebody is on the way"},
+	{"alarms", "on_scene", verb_act, VERB_ON_SCENE, "somebody is there"},
+	{"alarms", "close", verb_act, VERB_CLOSE, "an alarm is done, with its outcome"},
+	{"alarms", "cancel", verb_act, VERB_CANCEL, "take back an acknowledgement"},
+	{"alarms", "comment", verb_act, VERB_COMMENT, "say something about an alarm"},
+	{"alarms", "hand_over", verb_act, VERB_HAND_OVER, "hand an alarm to another station"},
+	{"alarms", "shelve", verb_act, VERB_SHELVE, "put an alarm aside for a time"},
+	{"alarms", "unshelve", verb_act, VERB_UNSHELVE, "take it from the shelf"},
+	{"alarms", "reset", verb_act, VERB_RESET, "end a latched alarm"},
+	{"alarms", "out_of_service", verb_act, VERB_OUT_OF_SERVICE,
+	 "take an alarm out of service for a time"},
+	{"alarms", "in_service", verb_act, VERB_IN_SERVICE, "put it back into service"},
+	{"alarms", "report", verb_alarm_report, 0, "how long alarms took, against the limits"},
 	{NULL, "gaps", verb_gaps, 0, "holes in the sequences of controllers"},
 	{NULL, "tail", verb_tail, 0, "alarms as they come"},
 	{NULL, "reload", verb_reload, 0, "let the daemon load the register again"},

@@ -16,6 +16,7 @@
 
 #include "base/listen.h"
 #include "base/log.h"
+#include "daemon/control_act.h"
 
 enum { CONTROL_LINE_MAX = 4096, CONTROL_CLIENTS_MAX = 64 };
 
@@ -93,6 +94,22 @@ client_tail(struct control_client *client, const json_t *request)
 }
 
 static void
+client_act(struct control_client *client, const json_t *request)
+{
+	struct action_ask *ask;
+	struct err err;
+
+	ask = control_act_ask(request, bufferevent_getfd(client->io), &err);
+	if (ask == NULL) {
+		client_reply(client, json_pack("{s:b, s:s}", "ok", 0, "error", err.msg));
+		return;
+	}
+	ask->box = loop_mailbox(client->control->loop);
+	ask->id = client->id;
+	mailbox_post(client->control->hub, &ask->mail);
+}
+
+static void
 client_take_request(struct control_client *client, const char *line)
 {
 	struct control *control = client->control;
@@ -112,9 +129,12 @@ client_take_request(struct control_client *client, const char *line)
 		client_reply(client, json_pack("{s:b}", "ok", 1));
 	} else if (strcmp(verb, "tail") == 0) {
 		client_tail(client, request);
+	} else if (strcmp(verb, "act") == 0) {
+		client_act(client, request);
 	} else {
-		client_reply(client, json_pack("{s:b, s:s}", "ok", 0, "error",
-					       "unknown verb: expected status, reload or tail"));
+		client_reply(client,
+			     json_pack("{s:b, s:s}", "ok", 0, "error",
+				       "unknown verb: expected status, reload, tail or act"));
 	}
 	json_decref(request);
 }
@@ -224,6 +244,19 @@ control_deliver(struct control *control, struct hub_delivery *delivery)
 		}
 	}
 	hub_delivery_free(&delivery);
+}
+
+void
+control_answer(struct control *control, struct action_answer *answer)
+{
+	struct control_client *client;
+
+	LIST_FOREACH(client, &control->clients, in_all)
+	{
+		if (client->id == answer->id)
+			client_reply(client, control_act_reply(&answer->result));
+	}
+	free(answer);
 }
 
 void

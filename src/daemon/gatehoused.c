@@ -83,6 +83,9 @@ gatehoused_mail_cb(void *arg, struct mail *mail)
 	case HUB_MAIL_DELIVERY:
 		control_deliver(daemon->control, CONTAINER_OF(mail, struct hub_delivery, mail));
 		break;
+	case ACTIONS_MAIL_ANSWER:
+		control_answer(daemon->control, CONTAINER_OF(mail, struct action_answer, mail));
+		break;
 	default:
 		roster_mail(daemon->roster, mail);
 	}

@@ -220,6 +220,31 @@ admin_put_site(struct admin *a, const char *code, const char *name, const char *
 
 /* ---- Controllers ----------------------------------------------------------- */
 
+static enum rc
+move_site(struct admin *a, const char *code, const char *area, struct err *err)
+{
+	char site_text[NUMBER_TEXT_MAX], area_text[NUMBER_TEXT_MAX];
+	const char *params[2] = {NULL, NULL};
+	enum rc rc = put_find_site(a, code, site_text, &params[0], err);
+
+	if (rc == RC_OK)
+		rc = put_find_area(a, "area", area, area_text, &params[1], err);
+	if (rc != RC_OK)
+		return rc;
+	return admin_exec(a, "UPDATE sites SET area_id = $2 WHERE site_id = $1", 2, params, NULL,
+			  err);
+}
+
+enum rc
+admin_move_site(struct admin *a, const char *code, const char *area, struct err *err)
+{
+	enum rc rc = admin_enter(a, err);
+
+	if (rc != RC_OK)
+		return rc;
+	return admin_leave(a, move_site(a, code, area, err), err);
+}
+
 /* Doors stay at the site of their controller: the controller can't leave alone. */
 static enum rc
 put_refuse_move(struct admin *a, const char *name, const char *site_id, struct err *err)
