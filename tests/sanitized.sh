@@ -40,7 +40,7 @@ run()
 	fi
 	ASAN_OPTIONS="detect_leaks=0:log_path=$logs/report.asan" \
 		UBSAN_OPTIONS="print_stacktrace=1:log_path=$logs/report.ubsan" \
-		TSAN_OPTIONS="log_path=$logs/report.tsan:second_deadlock_stack=1" \
+		TSAN_OPTIONS="log_path=$logs/report.tsan:second_deadlock_stack=1:suppressions=$PWD/tests/tsan.supp" \
 		BUILD=$build /usr/bin/python3 -B -m pytest -c tests/pytest.ini \
 		--junitxml="$logs/system.xml" -k "${left_out//$'\n'/}" \
 		"${@:-tests/system}" </dev/null 2>&1 | tee "$logs/system.log" | tail -n 15

@@ -5,6 +5,10 @@
  *	MALLOC_FAIL_AT     N, from 1; 0 or not set: none
  *	MALLOC_FAIL_COUNT  file into which a process that ends in good order writes how
  *	                   many allocations it made, and how many of them it still has
+ *	MALLOC_FAIL_MAP    file of three 64-bit numbers which a test shares while the
+ *	                   process runs: calls so far, which of them fails, how many
+ *	                   allocations are left.  The test may set the first two at any
+ *	                   time, and so try one call after the other in one process
  *
  * Counts malloc, calloc, realloc and the aligned ones over all threads.  Which call
  * is the Nth depends on how the threads take turns: over many N each call gets its
@@ -13,9 +17,12 @@
  * Deliberately allocates nothing itself, and goes on by glibc's own names.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);
@@ -23,15 +30,20 @@ extern void *__libc_realloc(void *ptr, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 extern void __libc_free(void *ptr);
 
-/* The only state there can be in a preloaded library.  `fail_at` is set before main(). */
-static atomic_ulong calls;
-static atomic_long live;
-static unsigned long fail_at;
+struct state {
+	atomic_ulong calls, fail_at;
+	atomic_long live;
+};
+
+/* The only state there can be in a preloaded library.  `state` is set before main(). */
+static struct state own;
+static struct state *state = &own;
 
 static int
 fails(void)
 {
-	if (atomic_fetch_add_explicit(&calls, 1, memory_order_relaxed) + 1 != fail_at)
+	if (atomic_fetch_add_explicit(&state->calls, 1, memory_order_relaxed) + 1 !=
+	    atomic_load_explicit(&state->fail_at, memory_order_relaxed))
 		return 0;
 	errno = ENOMEM;
 	return 1;
@@ -42,7 +54,7 @@ static void *
 counted(void *ptr)
 {
 	if (ptr != NULL)
-		atomic_fetch_add_explicit(&live, 1, memory_order_relaxed);
+		atomic_fetch_add_explicit(&state->live, 1, memory_order_relaxed);
 	return ptr;
 }
 
@@ -87,26 +99,40 @@ void
 free(void *ptr)
 {
 	if (ptr != NULL)
-		atomic_fetch_sub_explicit(&live, 1, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&state->live, 1, memory_order_relaxed);
 	__libc_free(ptr);
+}
+
+static void
+share(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	void *map = mmap(NULL, sizeof(*state), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	if (map == MAP_FAILED)
+		abort();
+	state = map;
+	(void)close(fd);
 }
 
 __attribute__((constructor)) static void
 begin(void)
 {
-	const char *text = getenv("MALLOC_FAIL_AT");
+	const char *text = getenv("MALLOC_FAIL_AT"), *map = getenv("MALLOC_FAIL_MAP");
 
+	if (map != NULL)
+		share(map);
 	/* what the loader allocated before is not the daemon's */
-	atomic_store(&calls, 0);
-	atomic_store(&live, 0);
-	fail_at = text != NULL ? strtoul(text, NULL, 10) : 0;
+	atomic_store(&state->calls, 0);
+	atomic_store(&state->live, 0);
+	atomic_store(&state->fail_at, text != NULL ? strtoul(text, NULL, 10) : 0);
 }
 
 __attribute__((destructor)) static void
 end(void)
 {
-	unsigned long made = atomic_load(&calls);
-	long kept = atomic_load(&live);
+	unsigned long made = atomic_load(&state->calls);
+	long kept = atomic_load(&state->live);
 	const char *path = getenv("MALLOC_FAIL_COUNT");
 	FILE *file = path != NULL ? fopen(path, "we") : NULL;
 

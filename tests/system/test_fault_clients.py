@@ -5,7 +5,8 @@ Each test ends in a comparison of what was acknowledged with what PostgreSQL hol
 Seen to fail: three times, without the look at the sequence (src/fleet/intake.c); lost
 counters, where the roster gave the old epoch again; bad rows, without the row of
 quarantine, where the batch was not cut at the bad row (src/store/slow.c), and where
-the checks were not asked (src/store/sieve.c); the console, where it was not closed for stalling, or not resumed from its place.
+the checks were not asked (src/store/sieve.c); the console, where it was not closed
+for stalling, or not resumed from its place.
 """
 
 import json

@@ -7,10 +7,12 @@ OpenSSL's went through ours (after one that failed at the wrong moment, each
 handshake failed for ever).
 """
 
+import mmap
 import os
 import random
 import signal
 import socket
+import struct
 
 import pytest
 from harness.process import CpuShare, descriptors
@@ -156,6 +158,60 @@ def fail_each(make_world, shim, choose):
     assert seqs == list(range(1, len(seqs) + 1))
     assert len(seqs) >= scenario.acked > 0
     print(f"{made} allocations, {kept} left at the end; survived {survived}")
+
+
+class Serving:
+    """A daemon that is up, and the file by which its next allocations are told to fail."""
+
+    def __init__(self, world, shim):
+        self.world = world
+        self.scenario = Scenario(world, shim)
+        path = world.folder / "malloc-map"
+        path.write_bytes(bytes(24))
+        self._file = open(path, "r+b")
+        self._map = mmap.mmap(self._file.fileno(), 24)
+        self._prefix = ["env", f"LD_PRELOAD={shim}", f"MALLOC_FAIL_MAP={path}"]
+        self.deaths = 0
+        self.start()
+
+    def start(self):
+        self.world.start(wait_for_store=False, prefix=self._prefix)
+        wait_until("a first conversation, which makes what the later ones find",
+                   self.scenario.talk)
+
+    def fail(self, number):
+        """The allocation of this number from now on; 0: none.  Returns whether it came."""
+        struct.pack_into("QQ", self._map, 0, 0, number)
+        wait_until(f"it serves, or has ended, with {number}", lambda: (
+            self.scenario.talk() or self.world.daemon.exit_code is not None))
+        calls, = struct.unpack_from("Q", self._map, 0)
+        struct.pack_into("QQ", self._map, 0, 0, 0)
+        if self.world.daemon.exit_code is not None:
+            assert self.world.daemon.exit_code == 1, f"allocation {number} was its end"
+            self.deaths += 1
+            self.start()
+        return calls >= number
+
+
+@pytest.mark.parametrize("stride", [41, pytest.param(1, marks=pytest.mark.torture)])
+def test_each_allocation_while_serving_fails(make_world, shim, stride):
+    """From a controller's connection to its last ack, one after the other; in make torture
+    all of them.  (Leaks are looked for by test_an_allocation_fails, at the daemon's end.)"""
+    serving = Serving(make_world(controllers=1), shim)
+    number = 1
+    while serving.fail(number):
+        number += stride
+    tried = number // stride
+    print(f"{tried} of {number} allocations failed, of which {serving.deaths} ended the daemon")
+    assert number > 500
+    world = serving.world
+    assert world.stop() == 0
+    world.start()
+    world.wait_stored()
+    seqs = [int(row[0]) for row in world.sql(
+        "select seq from gatehouse.records where epoch = 1 order by position")]
+    assert seqs == list(range(1, len(seqs) + 1))
+    assert len(seqs) >= serving.scenario.acked > 0
 
 
 def test_an_allocation_fails(make_world, shim):
