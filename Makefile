@@ -25,8 +25,8 @@ HARDEN := -fPIE
 OPT    := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover=all
 endif
 
-PKGS      := libevent_core openssl libpq libprotobuf-c yaml-0.1 jansson libisal libsystemd \
-             glib-2.0 nettle
+PKGS      := libevent_core libevent_extra libevent_openssl openssl libpq libprotobuf-c \
+             yaml-0.1 jansson libisal libsystemd glib-2.0 nettle
 PKG_FLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
 PKG_LIBS  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcsv
 # what gatehousectl alone needs: door labels
@@ -36,7 +36,7 @@ PKG_LIBS_ctl  := $(shell pkg-config --libs $(PKGS_ctl) 2>/dev/null)
 
 CPPFLAGS_ALL := -D_GNU_SOURCE -Iinclude -isystem $(BUILD)/gen $(PKG_FLAGS) $(CPPFLAGS)
 CFLAGS_ALL   := -std=c11 $(OPT) $(WARN) $(WERROR) $(HARDEN) -pthread $(CFLAGS)
-LDFLAGS_ALL  := -pie -pthread -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
+LDFLAGS_ALL  := -pie -pthread -Wl,--as-needed -Wl,-z,relro,-z,now $(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
 
 ifeq ($(V),0)
 Q = @
@@ -47,12 +47,13 @@ endif
 
 # The rooms, each using only those before it.  Programs take the rooms they need.
 ROOMS    := base wire journal register fleet desk store daemon
-PROGRAMS := gatehoused gatehousectl gatehouse-sim
+PROGRAMS := gatehoused gatehousectl gatehouse-sim gatehouse-web
 ROOMS_gatehoused    := daemon store desk fleet register journal wire base
 ROOMS_gatehousectl  := ctl store register journal wire base
 ROOMS_gatehouse-sim := sim wire base
-# gatehousectl reads the daemon's configuration file
-EXTRA_gatehousectl  := $(BUILD)/src/daemon/settings.o
+ROOMS_gatehouse-web := web wire base
+# gatehousectl reads the configuration files of both servers
+EXTRA_gatehousectl  := $(BUILD)/src/daemon/settings.o $(BUILD)/src/web/settings.o
 LIBS_gatehousectl   := $(PKG_LIBS_ctl)
 $(BUILD)/src/ctl/label.o: CPPFLAGS_ALL += $(PKG_FLAGS_ctl)
 
@@ -94,7 +95,7 @@ $(BUILD)/lib$(1).a: $(call objects,$(1)) $(if $(filter wire,$(1)),$(PB_O)) $(if 
 	@rm -f $$@
 	$(Q)ar rcs $$@ $$^
 endef
-$(foreach room,$(ROOMS) ctl sim,$(eval $(call room_archive,$(room))))
+$(foreach room,$(ROOMS) ctl sim web,$(eval $(call room_archive,$(room))))
 
 # The migrations, so that an installed gatehousectl needs no files beside it:
 # a table of {name, text} made by the assembler's .incbin.
@@ -127,6 +128,7 @@ UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(UNIT_SRC))
 room_of   = $(word 1,$(subst /, ,$(1)))
 # a program's room has a chain of its own
 CHAIN_sim := $(ROOMS_gatehouse-sim)
+CHAIN_web := $(ROOMS_gatehouse-web)
 CHAIN_ctl := $(ROOMS_gatehousectl)
 EXTRA_ctl := $(EXTRA_gatehousectl)
 LIBS_ctl  := $(LIBS_gatehousectl)
@@ -265,14 +267,19 @@ lint:
 check-sanitized:
 	@BUILD=$(BUILD) tests/sanitized.sh $(SANITIZED)
 
+# what gatehouse-web serves: files as they are, nothing is built
+PAGES := $(wildcard web/*.* web/*/*.*)
+
 .PHONY: install
 install: all
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/,bin share/man/man1 share/man/man5 share/man/man8 \
 	  share/gatehouse lib/systemd/system lib/sysusers.d lib/tmpfiles.d)
 	install -m 755 $(PROGRAMS:%=$(BUILD)/%) $(DESTDIR)$(PREFIX)/bin/
 	$(foreach n,1 5 8,install -m 644 $(wildcard man/*.$(n)) $(DESTDIR)$(PREFIX)/share/man/man$(n)/ &&) :
-	install -m 644 proto/gatehouse.proto conf/gatehoused.yaml conf/site-example.yaml $(DESTDIR)$(PREFIX)/share/gatehouse/
-	install -m 644 systemd/gatehoused.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
+	install -m 644 proto/gatehouse.proto conf/gatehoused.yaml conf/gatehouse-web.yaml conf/site-example.yaml $(DESTDIR)$(PREFIX)/share/gatehouse/
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/gatehouse/,$(sort $(dir $(PAGES))))
+	$(foreach page,$(PAGES),install -m 644 $(page) $(DESTDIR)$(PREFIX)/share/gatehouse/$(page) &&) :
+	install -m 644 systemd/gatehoused.service systemd/gatehouse-web.service $(DESTDIR)$(PREFIX)/lib/systemd/system/
 	install -m 644 systemd/gatehouse.sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/gatehouse.conf
 	install -m 644 systemd/gatehouse.tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/gatehouse.conf
 

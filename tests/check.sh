@@ -102,7 +102,7 @@ closing_line()
 
 [ $# -gt 0 ] || set -- unit system
 mkdir -p "$logs"
-tests/setup.sh build test || exit 1
+tests/setup.sh build test browser || exit 1
 if build; then
 	for suite in "$@"; do
 		"run_$suite"

@@ -18,6 +18,7 @@ declare -A uses=(
 	[daemon]="base wire journal register fleet desk store daemon"
 	[ctl]="base wire register store ctl"
 	[sim]="base wire sim"
+	[web]="base wire web"
 )
 bad=0
 
@@ -33,8 +34,8 @@ for room in "${!uses[@]}"; do
 		case " ${uses[$room]} " in
 		*" $other "*) continue ;;
 		esac
-		# the operator's program reads the daemon's configuration file
-		[ "$room/$include" = ctl/daemon/settings.h ] && continue
+		# the operator's program reads the servers' configuration files
+		[[ $room/$include =~ ^ctl/(daemon|web)/settings\.h$ ]] && continue
 		breach "$file: room $room must not include $include"
 	done < <(grep -roE --include='*.[ch]' '^#include "[a-z]+/[a-z_0-9]+\.h"' \
 		"src/$room" "include/$room" | sed -E 's/#include "(.*)"/\1/')
@@ -47,11 +48,11 @@ while read -r header allowed; do
 	done < <(grep -rE --include='*.[ch]' "^#include [<\"]$header" src include)
 done <<'TABLE'
 openssl/ src/wire/|src/ctl/(ca|init|seal)
-libpq-fe.h src/store/|src/sim/verify
+libpq-fe.h src/store/|src/sim/verify|src/web/reader
 nettle/ src/wire/
 gatehouse.pb-c.h src/wire/|src/sim/|include/sim/|src/ctl/desk_msg
 glib.h src/register/zone|src/ctl/when
-event2/ src/base/(loop|listen)|src/wire/stream|src/daemon/(control|gatehoused)
+event2/ src/base/(loop|listen)|src/wire/(stream|https)|src/daemon/(control|gatehoused)|src/web/(http|api|feeds|pending|operator|web)\.c
 yaml.h src/base/conf|src/ctl/setup_yaml
 TABLE
 

@@ -3,7 +3,7 @@
 #
 # Installs the Debian 12 packages that are missing, and says nothing when none is.
 #
-#   tests/setup.sh [build] [test] [bench] [lint]     default: build test
+#   tests/setup.sh [build] [test] [browser] [bench] [lint]     default: build test
 #
 # The only script here that changes the machine beyond the build folder, and it
 # does that by apt-get alone.  Where postgresql-15 is new, Debian's package makes
@@ -26,6 +26,11 @@ packages_of()
 			python3-pytest openssl procps strace faketime iproute2 nftables \
 			poppler-utils zbar-tools
 		;;
+	browser)
+		# a nodejs from elsewhere brings its npm, and conflicts with Debian's
+		echo chromium fonts-noto-cjk
+		command -v npm >/dev/null || echo nodejs npm
+		;;
 	bench)
 		echo gnuplot-nox
 		;;
@@ -33,7 +38,7 @@ packages_of()
 		echo clang-14 clang-format-14 cppcheck git shellcheck valgrind
 		;;
 	*)
-		echo "$0: unknown set \"$1\", expected build, test, bench or lint" >&2
+		echo "$0: unknown set \"$1\", expected build, test, browser, bench or lint" >&2
 		return 2
 		;;
 	esac

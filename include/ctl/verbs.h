@@ -22,6 +22,10 @@ int verb_label(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_status(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_tail(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_reload(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
+int verb_web_init(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
+int verb_web_enrol(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
+int verb_web_status(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
+int verb_console_login(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 
 /* `what`: enum setup_kind.  SETUP_CONTROLLERS and SETUP_CONSOLES have verbs of
  * their own to add, because they are given certificates. */

@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "base/version.h"
 #include "daemon/control.h"
 #include "daemon/follower.h"
 #include "daemon/registrar_thread.h"
@@ -17,10 +18,6 @@
 #include "daemon/worker.h"
 #include "store/store.h"
 #include "wire/tls_sessions.h"
-
-#ifndef GATEHOUSE_VERSION
-#define GATEHOUSE_VERSION "0.1"
-#endif
 
 enum register_source { REGISTER_NONE, REGISTER_SNAPSHOT, REGISTER_POSTGRESQL };
 

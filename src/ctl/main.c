@@ -48,6 +48,11 @@ static const struct verb verbs[] = {
 	{"desk", "list", verb_list, SETUP_DESKS, "list registration desks"},
 	{"desk", "enable", verb_enable, SETUP_DESKS, "let registration desks connect"},
 	{"desk", "disable", verb_disable, SETUP_DESKS, "send registration desks away"},
+	{"console", "login", verb_console_login, 0, "a link that signs a browser in, once"},
+
+	{"web", "init", verb_web_init, 0, "what gatehouse-web needs to run"},
+	{"web", "enrol", verb_web_enrol, 0, "its way to the daemon, for new stations"},
+	{"web", "status", verb_web_status, 0, "what gatehouse-web is doing"},
 
 	{NULL, "status", verb_status, 0, "what the daemon is doing"},
 	{"alarms", "list", verb_alarms, false, "alarms that are not done"},

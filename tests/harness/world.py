@@ -179,6 +179,15 @@ def _set_key(lines, section, entry):
     return kept
 
 
+def set_keys(config, settings):
+    """Sets keys of a configuration file: {"fleet.gap_wait_ms": 500}."""
+    lines = config.read_text().splitlines()
+    for name, value in settings.items():
+        section, key = name.split(".")
+        lines = _set_key(lines, section, f"  {key}: {value}")
+    config.write_text("\n".join(lines) + "\n")
+
+
 class World:
     """One Gatehouse: made by init, migrate, set-up and enrolment, as an operator would.
 
@@ -218,11 +227,7 @@ class World:
 
     def configure(self, settings):
         """Sets keys of the configuration: {"fleet.gap_wait_ms": 500}."""
-        lines = self.config.read_text().splitlines()
-        for name, value in settings.items():
-            section, key = name.split(".")
-            lines = _set_key(lines, section, f"  {key}: {value}")
-        self.config.write_text("\n".join(lines) + "\n")
+        set_keys(self.config, settings)
 
     # ---- the daemon -------------------------------------------------------
 
@@ -235,7 +240,7 @@ class World:
 
     def launch(self, prefix=()):
         """Begins a start, and waits for nothing."""
-        self.daemon = self._spawn("gatehoused", "-c", self.config, prefix=prefix)
+        self.daemon = self.spawn("gatehoused", "-c", self.config, prefix=prefix)
 
     def stop(self):
         """By SIGTERM; returns the exit code."""
@@ -285,7 +290,7 @@ class World:
 
     def sim(self, *args, name="sim", ledger="ledger", prefix=()):
         """A fleet that runs beside us; ledger, summary and progress are in the folder."""
-        return self._spawn("gatehouse-sim", "run", "--fleet", self.fleet, "--ledger",
+        return self.spawn("gatehouse-sim", "run", "--fleet", self.fleet, "--ledger",
                            self.folder / ledger, "--json", *args, name=name,
                            out=self.folder / f"{name}.json", prefix=prefix)
 
@@ -324,7 +329,7 @@ class World:
             raise Failed(f"the ledger does not hold\n{done.stdout}\n{self.daemon.log_tail()}")
         return done.figures
 
-    def _spawn(self, program, *args, name=None, out=None, prefix=()):
+    def spawn(self, program, *args, name=None, out=None, prefix=()):
         spawned = Program([*self.prefix, *prefix, self.build / program, *args],
                           self.folder / f"{name or program}.log", out)
         self.programs.append(spawned)

@@ -88,7 +88,7 @@ class Mortal:
         if self.world.daemon.exit_code is None:
             self.world.kill()
         for point in points:
-            daemon = self.world.daemon = self.world._spawn(
+            daemon = self.world.daemon = self.world.spawn(
                 "gatehoused", "-c", self.world.config,
                 prefix=["env", f"GATEHOUSE_CRASH_AT={point}"])
             wait_until(f"death at {point}", lambda d=daemon: d.exit_code is not None)

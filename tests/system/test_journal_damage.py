@@ -151,7 +151,7 @@ def test_an_accepted_loss_goes_on_and_stores(make_world):
     assert world.stop() == 0
     segments(world)[-1].unlink()
     assert "--accept-journal-loss" in refused(world)
-    world.daemon = world._spawn("gatehoused", "-c", world.config, "--accept-journal-loss")
+    world.daemon = world.spawn("gatehoused", "-c", world.config, "--accept-journal-loss")
     wait_until("the daemon answers", world._answers)
     send(world, 2000, name="after", ledger="after")
     status = world.wait_stored()

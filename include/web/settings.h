@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Every limit and choice of gatehouse-web: one struct, filled from one YAML file by
+ * the table in web/settings.c, which also is the reference in conf/gatehouse-web.yaml.
+ * gatehousectl reads the same file.
+ *
+ * Immutable after loading; any thread.
+ */
+#ifndef GATEHOUSE_WEB_SETTINGS_H
+#define GATEHOUSE_WEB_SETTINGS_H
+
+#include <stdio.h>
+
+#include "base/base.h"
+
+#define WEB_CONFIG_DEFAULT "/etc/gatehouse-web/gatehouse-web.yaml"
+
+struct web_settings {
+	/* http */
+	char *address;
+	int64_t port;
+	char *public_url; /* "" : made of the certificate's first name and the port */
+	char *static_dir, *plans_dir;
+	int64_t connections_max;
+	int64_t headers_max_kb, body_max_kb;
+	int64_t idle_s;
+	int64_t requests_per_minute; /* of one address */
+
+	/* tls */
+	char *tls_ca, *tls_certificate, *tls_key;
+
+	/* daemon */
+	char *consoles_dir; /* enrolled consoles, one for each station */
+	int64_t linger_s;   /* a station that nobody watches is left after this */
+	int64_t retry_ms;
+	int64_t actions_max;
+
+	/* postgresql */
+	char *conninfo;
+	int64_t connect_timeout_s, statement_timeout_ms;
+	int64_t refresh_s; /* the consoles' rights */
+	int64_t questions_max;
+
+	/* session */
+	int64_t link_s, session_idle_s, session_max_s;
+	int64_t sessions_max, sessions_per_console;
+	int64_t attempts_per_minute; /* to sign in, of one address */
+
+	/* stream */
+	int64_t history;  /* changes of one station */
+	int64_t queue_kb; /* unsent, of one page */
+	int64_t keepalive_s;
+	int64_t stall_s;
+
+	char *control_socket;
+
+	/* log */
+	int64_t log_level;  /* enum log_level */
+	int64_t log_target; /* enum log_target */
+};
+
+enum rc web_settings_load(const char *path, struct web_settings *settings,
+			  struct err *err) MUST_CHECK;
+void web_settings_free(struct web_settings *settings);
+
+/* The commented reference: conf/gatehouse-web.yaml is exactly this. */
+void web_settings_write_reference(FILE *out);
+
+#endif

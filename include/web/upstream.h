@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The way to the daemon: for each station one console of our own, as gatehousectl
+ * enrols it, connected while somebody watches that station.  What it says goes into
+ * the station's stream.
+ *
+ * A connection that is lost comes back by itself, and goes on where it was.
+ * Owner: the thread of the loop.
+ */
+#ifndef GATEHOUSE_WEB_UPSTREAM_H
+#define GATEHOUSE_WEB_UPSTREAM_H
+
+#include "wire/stream.h"
+
+#include "web/station.h"
+
+struct upstreams;
+struct upstream;
+
+struct upstreams_conf {
+	const char *consoles_dir;
+	uint64_t linger_ms, retry_ms;
+	size_t history;
+	/* Something came for the pages of that station. */
+	void (*on_news)(void *arg, struct station *station);
+	/* An action's answer; and that for those under way none will come. */
+	void (*on_result)(void *arg, const struct action_result *result);
+	void (*on_lost)(void *arg, const struct upstream *upstream);
+	void *arg;
+};
+
+/* `streams` is borrowed, and must be turned by its owner. */
+struct upstreams *upstreams_new(struct stream_set *streams, const struct upstreams_conf *conf);
+void upstreams_free(struct upstreams **upstreams);
+
+/* Reads the folder; stations that are there already stay as they are.  RC_INVALID
+ * names the file and what is wrong; what was read until then stays. */
+enum rc upstreams_load(struct upstreams *upstreams, struct err *err) MUST_CHECK;
+size_t upstreams_count(const struct upstreams *upstreams);
+/* How many have their connection. */
+size_t upstreams_connected(const struct upstreams *upstreams);
+
+/* NULL when no console of ours is enrolled for that station. */
+struct upstream *upstreams_find(struct upstreams *upstreams, const char *station);
+struct station *upstream_station(struct upstream *upstream);
+/* One watches more, or one less. */
+void upstream_watch(struct upstream *upstream);
+void upstream_unwatch(struct upstream *upstream);
+
+/* While its station is connected; otherwise it is as if it were lost on the way. */
+void upstream_act(struct upstream *upstream, const struct action_request *action);
+void upstream_show(struct upstream *upstream, const struct alarm_seen *alarms, size_t n);
+
+/* Several times a second: connects, keeps alive, gives up. */
+void upstreams_tick(void *upstreams);
+
+#endif

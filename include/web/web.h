@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gatehouse-web: all its parts on one loop, and the thread that asks PostgreSQL.
+ */
+#ifndef GATEHOUSE_WEB_WEB_H
+#define GATEHOUSE_WEB_WEB_H
+
+#include "base/loop.h"
+#include "web/actions.h"
+#include "web/directory.h"
+#include "web/feeds.h"
+#include "web/files.h"
+#include "web/operator.h"
+#include "web/rates.h"
+#include "web/reader.h"
+#include "web/sessions.h"
+#include "web/settings.h"
+#include "web/upstream.h"
+#include "wire/https.h"
+
+struct questions;
+
+/* Owner: the main thread. */
+struct web {
+	struct web_settings settings;
+	struct loop *loop;
+	struct stream_set *streams;
+	struct https *https;
+	uint16_t port;
+	struct web_files *files;
+	struct sessions *sessions;
+	struct rates *requests, *attempts;
+	struct directory *directory;
+	struct upstreams *upstreams;
+	struct feeds *feeds;
+	struct reader *reader;
+	struct questions *questions;
+	struct actions *actions;
+	struct operator_door *door;
+	uint64_t refreshed_ms; /* when the directory was asked for */
+	bool refreshing;
+	uint64_t started_ms;
+};
+
+/* From settings that are loaded.  On failure web_close() takes back what there is. */
+enum rc web_open(struct web *web, struct err *err) MUST_CHECK;
+/* Until SIGTERM or SIGINT. */
+void web_run(struct web *web);
+void web_close(struct web *web);
+
+/* api.c: answers one request. */
+void web_on_request(struct evhttp_request *request, void *web);
+
+#endif

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTPS for browsers and scripts: libevent's HTTP server over OpenSSL, with limits
+ * on connections, headers, bodies and time.  TLS 1.3 only.  A client certificate is
+ * asked for and may be missing; one that our authority did not sign ends the
+ * handshake.
+ *
+ * Requests are libevent's evhttp_request; OpenSSL doesn't show through.
+ *
+ * Owner: the thread of the loop.
+ */
+#ifndef GATEHOUSE_WIRE_HTTPS_H
+#define GATEHOUSE_WIRE_HTTPS_H
+
+#include "base/loop.h"
+#include "wire/tls.h"
+
+struct evhttp_request;
+struct https;
+
+struct https_limits {
+	size_t connections_max;   /* further ones wait in the kernel's backlog */
+	size_t headers_max_bytes; /* all headers of a request together */
+	size_t body_max_bytes;
+	/* A connection without a whole request for so long is closed, however busy. */
+	uint64_t idle_ms;
+	/* A reply without end that nobody takes for so long ends. */
+	uint64_t stall_ms;
+};
+
+struct https_counters {
+	size_t connections;
+	uint64_t accepted_total, timed_out_total;
+};
+
+/* `on_request` owns the request until it has replied. */
+enum rc https_new(struct https **https, struct loop *loop, const struct tls_files *files,
+		  const struct https_limits *limits,
+		  void (*on_request)(struct evhttp_request *request, void *arg), void *arg,
+		  struct err *err) MUST_CHECK;
+/* Ends all connections. */
+void https_free(struct https **https);
+
+/* Port 0 lets the kernel choose; *bound says which. */
+enum rc https_listen(struct https *https, const char *address, uint16_t port, uint16_t *bound,
+		     struct err *err) MUST_CHECK;
+
+/* Who is at the other end of the request's connection, by its certificate. */
+enum tls_role https_peer(struct evhttp_request *request, char name[TLS_NAME_MAX + 1]);
+
+/* The request's reply is one without end: its connection does not time out any more. */
+void https_keep_open(struct evhttp_request *request);
+/* It has one after all, which comes now. */
+void https_end_open(struct evhttp_request *request);
+/* Bytes of the reply that are not with the kernel yet. */
+size_t https_unsent(struct evhttp_request *request);
+
+struct https_counters https_counters(const struct https *https);
+
+#endif

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of every limit and choice of gatehouse-web.  The bounds say what makes
+ * sense, not what would be wise; the defaults are for a hundred stations.
+ */
+#include "web/settings.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "base/conf.h"
+#include "base/log.h"
+
+#define INT(name, field, fallback, min, max, unit, help)                                           \
+	{                                                                                          \
+		name, CONF_INT, offsetof(struct web_settings, field), fallback, min, max, unit,    \
+			NULL, help                                                                 \
+	}
+#define PATH(name, field, fallback, max, help)                                                     \
+	{                                                                                          \
+		name, CONF_PATH, offsetof(struct web_settings, field), fallback, 1, max, "", NULL, \
+			help                                                                       \
+	}
+#define TEXT(name, field, fallback, max, help)                                                     \
+	{                                                                                          \
+		name, CONF_STRING, offsetof(struct web_settings, field), fallback, 0, max, "",     \
+			NULL, help                                                                 \
+	}
+#define CHOICE(name, field, fallback, choices, help)                                               \
+	{                                                                                          \
+		name, CONF_CHOICE, offsetof(struct web_settings, field), fallback, 0, 0, "",       \
+			choices, help                                                              \
+	}
+
+/* room below PATH_MAX for names in a folder; sun_path of a unix socket */
+enum { WEB_PATH_MAX = 1000, WEB_SOCKET_MAX = 107 };
+
+static const char *const level_names[] = {
+	[LOG_LEVEL_DEBUG] = "debug",       [LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_WARNING] = "warning",   [LOG_LEVEL_ERROR] = "error",
+	[LOG_LEVEL_CRITICAL] = "critical", NULL,
+};
+
+static const char *const target_names[] = {
+	[LOG_TARGET_STDERR] = "stderr",
+	[LOG_TARGET_JOURNAL] = "journal",
+	NULL,
+};
+
+static const struct conf_key settings_keys[] = {
+	TEXT("http.address", address, "0.0.0.0", 64,
+	     "Address of this machine to listen on, for HTTPS only; 0.0.0.0 is all of IPv4, '::' "
+	     "all of IPv6."),
+	INT("http.port", port, "8443", 0, 65535, "",
+	    "TCP port; 0 takes a free one, which the log shows."),
+	TEXT("http.public_url", public_url, "", 200,
+	     "What stands before the path in links that are given to people, such as "
+	     "https://gate.example. Empty: the first name of the certificate, and the port."),
+	PATH("http.static_dir", static_dir, "/usr/share/gatehouse/web", WEB_PATH_MAX,
+	     "Folder of the pages. They are read at the start, and again on SIGHUP."),
+	PATH("http.plans_dir", plans_dir, "/var/lib/gatehouse-web/plans", WEB_PATH_MAX,
+	     "Folder of site plans: SITE.png, SITE.jpg or SITE.webp, by the code of the site. May "
+	     "be missing."),
+	INT("http.connections_max", connections_max, "2000", 8, 100000, "",
+	    "Connections at once; further ones wait until one ends. Each page holds one, and one "
+	    "or two more while something is loaded (LimitNOFILE= of the service must be higher)."),
+	INT("http.headers_max_kb", headers_max_kb, "16", 1, 256, "KiB",
+	    "Line and headers of one request together."),
+	INT("http.body_max_kb", body_max_kb, "16", 1, 1024, "KiB", "Body of one request."),
+	INT("http.idle_s", idle_s, "60", 1, 3600, "s",
+	    "A connection that did not bring a whole request for so long is closed, however busy "
+	    "it is. Streams are not meant."),
+	INT("http.requests_per_minute", requests_per_minute, "1200", 10, 1000000, "",
+	    "Of one address; what comes beyond is refused with 429. A station behind one address "
+	    "shares it."),
+
+	PATH("tls.ca", tls_ca, "/etc/gatehouse-web/tls/ca.pem", WEB_PATH_MAX,
+	     "Certificate of the authority that signed the consoles' certificates, PEM."),
+	PATH("tls.certificate", tls_certificate, "/etc/gatehouse-web/tls/certificate.pem",
+	     WEB_PATH_MAX,
+	     "Certificate that browsers see, with its chain, PEM: of our own authority, or of one "
+	     "that the browsers trust already."),
+	PATH("tls.key", tls_key, "/etc/gatehouse-web/tls/key.pem", WEB_PATH_MAX,
+	     "The private key of that certificate, PEM, not encrypted; readable for the user of "
+	     "this program only."),
+
+	PATH("daemon.consoles_dir", consoles_dir, "/etc/gatehouse-web/consoles", WEB_PATH_MAX,
+	     "Folder of the consoles that this program is to the daemon: one for each station, as "
+	     "gatehousectl web enrol makes them."),
+	INT("daemon.linger_s", linger_s, "600", 1, 86400, "s",
+	    "The connection of a station that nobody watches is closed after this."),
+	INT("daemon.retry_ms", retry_ms, "2000", 50, 60000, "ms",
+	    "Pause between attempts to reach the daemon, at most; with chance in it."),
+	INT("daemon.actions_max", actions_max, "256", 1, 10000, "",
+	    "Actions of dispatchers that wait for the daemon's answer; what comes beyond is "
+	    "refused with 503."),
+
+	TEXT("postgresql.conninfo", conninfo, "", 2000,
+	     "Connection string of libpq, for the role gatehouse-web. Empty: libpq's environment. "
+	     "Keep a password in a passfile, not here."),
+	INT("postgresql.connect_timeout_s", connect_timeout_s, "5", 2, 300, "s",
+	    "An attempt to connect ends after this."),
+	INT("postgresql.statement_timeout_ms", statement_timeout_ms, "5000", 100, 600000, "ms",
+	    "A question that takes longer is given up. The list of alarms needs none."),
+	INT("postgresql.refresh_s", refresh_s, "10", 1, 3600, "s",
+	    "How often it is looked up which consoles there are, and what they may do."),
+	INT("postgresql.questions_max", questions_max, "64", 1, 10000, "",
+	    "Questions that wait for PostgreSQL; what comes beyond is refused with 503."),
+
+	INT("session.link_s", link_s, "300", 10, 86400, "s",
+	    "A link of gatehousectl console login is good for so long, and once."),
+	INT("session.idle_s", session_idle_s, "3600", 10, 604800, "s",
+	    "A session that asks for nothing for so long ends. An open page asks."),
+	INT("session.max_s", session_max_s, "43200", 60, 2592000, "s",
+	    "A session ends after this, whatever it does: a shift, with its handover."),
+	INT("session.max", sessions_max, "4096", 1, 1000000, "",
+	    "Sessions at once, of all consoles."),
+	INT("session.per_console", sessions_per_console, "64", 1, 10000, "",
+	    "Sessions of one console at once; a further one ends the oldest."),
+	INT("session.attempts_per_minute", attempts_per_minute, "20", 1, 100000, "",
+	    "Attempts to sign in from one address; what comes beyond is refused with 429."),
+
+	INT("stream.history", history, "16384", 16, 4194304, "changes",
+	    "Changes of one station's alarms kept in memory, about 1 KiB each. A page that was "
+	    "away goes on where it was within them; otherwise it gets all alarms that stand."),
+	INT("stream.queue_kb", queue_kb, "256", 16, 65536, "KiB",
+	    "Unsent bytes of one page. What comes then waits in the history until the page has "
+	    "read."),
+	INT("stream.keepalive_s", keepalive_s, "10", 1, 3600, "s",
+	    "A stream is silent for no longer than this."),
+	INT("stream.stall_s", stall_s, "60", 1, 3600, "s",
+	    "A page that takes nothing for so long while something waits for it is closed; it goes "
+	    "on where it was."),
+
+	PATH("control.socket", control_socket, "/run/gatehouse-web/control.sock", WEB_SOCKET_MAX,
+	     "Unix socket on which gatehousectl asks for links. Who may write to it may sign in "
+	     "as anybody: its folder decides."),
+
+	CHOICE("log.level", log_level, "info", level_names,
+	       "The least serious lines that are still written."),
+	CHOICE("log.target", log_target, "stderr", target_names,
+	       "stderr: lines of text, with priorities where systemd reads them. journal: "
+	       "systemd's journal with fields."),
+};
+
+static const struct conf_schema settings_schema = {
+	.keys = settings_keys,
+	.n_keys = ARRAY_LEN(settings_keys),
+};
+
+/* What no single key shows. */
+static enum rc
+settings_check(const char *path, const struct web_settings *s, struct err *err)
+{
+	struct in6_addr bytes; /* room for either family */
+
+	if (inet_pton(AF_INET, s->address, &bytes) != 1 &&
+	    inet_pton(AF_INET6, s->address, &bytes) != 1)
+		return err_invalid(err,
+				   "%.160s: \"http.address\" is \"%s\", expected an IPv4 or IPv6 "
+				   "address",
+				   path, s->address);
+	if (s->public_url[0] != '\0' && strncmp(s->public_url, "https://", 8) != 0)
+		return err_invalid(err,
+				   "%.160s: \"http.public_url\" is \"%.60s\", expected it to begin "
+				   "with https://",
+				   path, s->public_url);
+	return RC_OK;
+}
+
+enum rc
+web_settings_load(const char *path, struct web_settings *settings, struct err *err)
+{
+	enum rc rc;
+
+	memset(settings, 0, sizeof(*settings));
+	rc = conf_load(&settings_schema, path, settings, err);
+	if (rc != RC_OK)
+		return rc;
+	rc = settings_check(path, settings, err);
+	if (rc != RC_OK)
+		web_settings_free(settings);
+	return rc;
+}
+
+void
+web_settings_free(struct web_settings *settings)
+{
+	conf_free(&settings_schema, settings);
+}
+
+void
+web_settings_write_reference(FILE *out)
+{
+	fputs("# gatehouse-web.yaml - every setting of gatehouse-web with its default.\n"
+	      "#\n"
+	      "# A key that is left out has its default, so a file needs only what differs.\n"
+	      "# Relative paths begin at the folder of this file.  A mistake stops the start\n"
+	      "# with file and line.\n",
+	      out);
+	conf_write_reference(&settings_schema, out);
+}

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All parts on one loop: opening them in order, the mail of the reader, the
+ * operator's requests, and what is to be done each second.
+ */
+#include "web/web.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <systemd/sd-daemon.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/version.h"
+#include "web/questions.h"
+
+enum {
+	WEB_TICK_MS = 100,
+	WEB_SECOND_MS = 1000,
+	WEB_HANDSHAKE_MS = 10000,
+	WEB_READ_BUDGET = 2 * CONSOLE_NEWS_MAX,
+	WEB_OUTPUT_MAX = 64 * 1024, /* to the daemon */
+	WEB_KIB = 1024,
+};
+
+/* ---- PostgreSQL's answers ---------------------------------------------------- */
+
+static void
+web_ask_directory(struct web *web)
+{
+	struct reader_mail *mail = xcalloc(1, sizeof(*mail));
+
+	mail->question = READER_CONSOLES;
+	web->refreshing = true;
+	web->refreshed_ms = clock_mono_ms();
+	reader_ask(web->reader, mail);
+}
+
+/* Who was disabled, or moved, is signed out. */
+static bool
+session_stays(void *arg, const struct session *session)
+{
+	const struct web *web = arg;
+	const struct directory_console *console = directory_find(web->directory, session->console);
+
+	return console != NULL && strcmp(console->station, session->station) == 0 &&
+	       console->right == session->right;
+}
+
+static void
+web_take_directory(struct web *web, const struct reader_mail *answer)
+{
+	struct err err = answer->err;
+	json_error_t why;
+	json_t *array;
+
+	web->refreshing = false;
+	if (answer->rc != RC_OK || answer->text == NULL)
+		return; /* the reader has said so */
+	array = json_loads(answer->text, 0, &why);
+	if (directory_set(web->directory, array, &err) == RC_OK)
+		sessions_sweep(web->sessions, clock_mono_ms(), session_stays, web);
+	else
+		log_error("web", "could not read the consoles: %s", err.msg);
+	json_decref(array);
+}
+
+static void
+web_mail_cb(void *arg, struct mail *mail)
+{
+	struct web *web = arg;
+	struct reader_mail *answer = CONTAINER_OF(mail, struct reader_mail, mail);
+
+	must(mail->kind == READER_MAIL_ANSWER);
+	if (questions_answer(web->questions, answer))
+		return;
+	web_take_directory(web, answer);
+	reader_mail_free(&answer);
+}
+
+static void
+web_discard_mail(struct mail *mail)
+{
+	struct reader_mail *answer = CONTAINER_OF(mail, struct reader_mail, mail);
+
+	reader_mail_free(&answer);
+}
+
+/* ---- The operator ------------------------------------------------------------ */
+
+static json_t *
+web_refuse(const char *why)
+{
+	return json_pack("{s:b, s:s}", "ok", 0, "error", why);
+}
+
+static json_t *
+web_answer_login(struct web *web, const char *console)
+{
+	char secret[SECRET_TEXT + 1];
+	json_t *reply;
+
+	if (!directory_is_known(web->directory))
+		return web_refuse("the register was not read yet: PostgreSQL does not answer");
+	if (directory_find(web->directory, console) == NULL)
+		return web_refuse("the register has no such console, or it is disabled");
+	if (sessions_invite(web->sessions, console, clock_mono_ms(), secret) != RC_OK)
+		return web_refuse("too many links are out already");
+	log_info("web", "link made console=%s", console);
+	reply = json_pack("{s:b, s:s, s:i, s:I}", "ok", 1, "secret", secret, "port", (int)web->port,
+			  "seconds", (json_int_t)web->settings.link_s);
+	explicit_bzero(secret, sizeof(secret));
+	return reply;
+}
+
+static json_t *
+web_status(const struct web *web)
+{
+	struct https_counters https = https_counters(web->https);
+
+	return json_pack("{s:b, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "ok", 1,
+			 "version", GATEHOUSE_VERSION, "port", (int)web->port, "connections",
+			 (json_int_t)https.connections, "accepted_total",
+			 (json_int_t)https.accepted_total, "timed_out_total",
+			 (json_int_t)https.timed_out_total, "pages",
+			 (json_int_t)feeds_count(web->feeds), "sessions",
+			 (json_int_t)sessions_count(web->sessions), "stations",
+			 (json_int_t)upstreams_count(web->upstreams), "stations_connected",
+			 (json_int_t)upstreams_connected(web->upstreams), "register_known",
+			 directory_is_known(web->directory));
+}
+
+static json_t *
+web_operator_cb(void *arg, const json_t *request)
+{
+	struct web *web = arg;
+	const char *verb = json_string_value(json_object_get(request, "verb"));
+	const char *console = json_string_value(json_object_get(request, "console"));
+
+	if (verb != NULL && strcmp(verb, "login") == 0 && console != NULL)
+		return web_answer_login(web, console);
+	if (verb != NULL && strcmp(verb, "status") == 0)
+		return web_status(web);
+	return web_refuse("unknown request: expected status, or login with a console");
+}
+
+/* ---- Time -------------------------------------------------------------------- */
+
+static void
+web_second(void *arg)
+{
+	struct web *web = arg;
+	uint64_t now_ms = clock_mono_ms();
+
+	feeds_tick(web->feeds);
+	actions_tick(web->actions);
+	sessions_sweep(web->sessions, now_ms, NULL, NULL);
+	if (!web->refreshing && now_ms - web->refreshed_ms >=
+					(directory_is_known(web->directory)
+						 ? (uint64_t)web->settings.refresh_s * WEB_SECOND_MS
+						 : WEB_SECOND_MS))
+		web_ask_directory(web);
+	(void)sd_notifyf(
+		0, "WATCHDOG=1\nSTATUS=%zu pages, %zu sessions, %zu of %zu stations connected",
+		feeds_count(web->feeds), sessions_count(web->sessions),
+		upstreams_connected(web->upstreams), upstreams_count(web->upstreams));
+}
+
+static void
+web_turn_cb(void *arg)
+{
+	struct web *web = arg;
+
+	feeds_turn(web->feeds);
+	stream_set_turn(web->streams);
+}
+
+static void
+web_on_news(void *arg, struct station *station)
+{
+	struct web *web = arg;
+
+	if (web->feeds != NULL)
+		feeds_news(web->feeds, station);
+}
+
+static void
+web_on_result(void *arg, const struct action_result *result)
+{
+	struct web *web = arg;
+
+	actions_result(web->actions, result);
+}
+
+static void
+web_on_lost(void *arg, const struct upstream *upstream)
+{
+	struct web *web = arg;
+
+	if (web->actions != NULL)
+		actions_lost(web->actions, upstream);
+}
+
+/* ---- Opening ----------------------------------------------------------------- */
+
+static enum rc
+web_open_https(struct web *web, struct err *err)
+{
+	const struct web_settings *s = &web->settings;
+	const struct tls_files files = {
+		.ca = s->tls_ca, .certificate = s->tls_certificate, .key = s->tls_key};
+	const struct https_limits limits = {
+		.connections_max = (size_t)s->connections_max,
+		.headers_max_bytes = (size_t)s->headers_max_kb * WEB_KIB,
+		.body_max_bytes = (size_t)s->body_max_kb * WEB_KIB,
+		.idle_ms = (uint64_t)s->idle_s * WEB_SECOND_MS,
+		.stall_ms = (uint64_t)s->stall_s * WEB_SECOND_MS,
+	};
+
+	return https_new(&web->https, web->loop, &files, &limits, web_on_request, web, err);
+}
+
+/* What is only memory. */
+static void
+web_open_tables(struct web *web)
+{
+	const struct web_settings *s = &web->settings;
+	const struct sessions_limits sessions = {
+		.link_ms = (uint64_t)s->link_s * WEB_SECOND_MS,
+		.idle_ms = (uint64_t)s->session_idle_s * WEB_SECOND_MS,
+		.max_ms = (uint64_t)s->session_max_s * WEB_SECOND_MS,
+		.sessions_max = (size_t)s->sessions_max,
+		.per_console = (size_t)s->sessions_per_console,
+	};
+	struct feeds_conf feeds = {
+		.queue_bytes = (size_t)s->queue_kb * WEB_KIB,
+		.keepalive_ms = (uint64_t)s->keepalive_s * WEB_SECOND_MS,
+	};
+
+	web->sessions = sessions_new(&sessions);
+	web->requests = rates_new((uint64_t)s->requests_per_minute);
+	web->attempts = rates_new((uint64_t)s->attempts_per_minute);
+	web->directory = directory_new();
+	feeds.sessions = web->sessions;
+	web->feeds = feeds_new(&feeds);
+	web->actions = actions_new((size_t)s->actions_max);
+}
+
+static enum rc
+web_open_upstreams(struct web *web, struct err *err)
+{
+	const struct web_settings *s = &web->settings;
+	const struct stream_limits limits = {
+		.handshake_timeout_ms = WEB_HANDSHAKE_MS,
+		.read_budget_bytes = WEB_READ_BUDGET,
+		.output_limit_bytes = WEB_OUTPUT_MAX,
+	};
+	const struct upstreams_conf conf = {
+		.consoles_dir = s->consoles_dir,
+		.linger_ms = (uint64_t)s->linger_s * WEB_SECOND_MS,
+		.retry_ms = (uint64_t)s->retry_ms,
+		.history = (size_t)s->history,
+		.on_news = web_on_news,
+		.on_result = web_on_result,
+		.on_lost = web_on_lost,
+		.arg = web,
+	};
+	enum rc rc = stream_set_new(&web->streams, web->loop, &limits, err);
+
+	if (rc != RC_OK)
+		return rc;
+	web->upstreams = upstreams_new(web->streams, &conf);
+	return upstreams_load(web->upstreams, err);
+}
+
+static enum rc
+web_open_reader(struct web *web, struct err *err)
+{
+	const struct web_settings *s = &web->settings;
+	const struct reader_conf conf = {
+		.conninfo = s->conninfo,
+		.connect_timeout_ms = (uint64_t)s->connect_timeout_s * WEB_SECOND_MS,
+		.statement_timeout_ms = (uint64_t)s->statement_timeout_ms,
+		.answers = loop_mailbox(web->loop),
+	};
+	enum rc rc = reader_start(&web->reader, &conf, err);
+
+	if (rc != RC_OK)
+		return rc;
+	web->questions = questions_new(web->reader, (size_t)s->questions_max);
+	web_ask_directory(web);
+	return RC_OK;
+}
+
+enum rc
+web_open(struct web *web, struct err *err)
+{
+	const struct web_settings *s = &web->settings;
+	const struct loop_hooks hooks = {
+		.on_mail = web_mail_cb, .on_turn = web_turn_cb, .arg = web};
+	enum rc rc = loop_new(&web->loop, &hooks, err);
+
+	web->started_ms = clock_mono_ms();
+	if (rc == RC_OK)
+		rc = web_files_load(&web->files, s->static_dir, err);
+	if (rc == RC_OK)
+		rc = web_open_https(web, err);
+	if (rc == RC_OK) {
+		web_open_tables(web);
+		rc = web_open_upstreams(web, err);
+	}
+	if (rc == RC_OK)
+		rc = web_open_reader(web, err);
+	if (rc == RC_OK)
+		rc = operator_open(&web->door, web->loop, s->control_socket, web_operator_cb, web,
+				   err);
+	if (rc == RC_OK)
+		rc = loop_every(web->loop, WEB_TICK_MS, upstreams_tick, web->upstreams, err);
+	if (rc == RC_OK)
+		rc = loop_every(web->loop, WEB_SECOND_MS, web_second, web, err);
+	if (rc == RC_OK)
+		rc = https_listen(web->https, s->address, (uint16_t)s->port, &web->port, err);
+	return rc;
+}
+
+/* ---- Running ----------------------------------------------------------------- */
+
+/* Pages and stations anew; who is connected stays so. */
+static void
+web_reload(struct web *web)
+{
+	struct web_files *fresh = NULL;
+	struct err err;
+
+	if (web_files_load(&fresh, web->settings.static_dir, &err) == RC_OK) {
+		web_files_free(&web->files);
+		web->files = fresh;
+	} else {
+		log_error("web", "pages stay as they were: %s", err.msg);
+	}
+	if (upstreams_load(web->upstreams, &err) != RC_OK)
+		log_error("web", "not all stations were read: %s", err.msg);
+	web_ask_directory(web);
+	log_info("web", "loaded again stations=%zu", upstreams_count(web->upstreams));
+}
+
+static void
+web_signal_cb(evutil_socket_t number, short what, void *arg)
+{
+	struct web *web = arg;
+
+	(void)what;
+	if (number == SIGHUP)
+		web_reload(web);
+	else
+		loop_stop(web->loop);
+}
+
+void
+web_run(struct web *web)
+{
+	static const int numbers[] = {SIGTERM, SIGINT, SIGHUP};
+	struct event *signals[ARRAY_LEN(numbers)];
+
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		signals[i] = evsignal_new(loop_base(web->loop), numbers[i], web_signal_cb, web);
+		must(signals[i] != NULL && event_add(signals[i], NULL) == 0);
+	}
+	log_info("web", "ready version=%s address=%s port=%u stations=%zu", GATEHOUSE_VERSION,
+		 web->settings.address, web->port, upstreams_count(web->upstreams));
+	(void)sd_notify(0, "READY=1");
+	loop_run(web->loop);
+	(void)sd_notify(0, "STOPPING=1");
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+		event_free(signals[i]);
+	log_info("web", "stopped");
+}
+
+void
+web_close(struct web *web)
+{
+	operator_close(&web->door);
+	if (web->feeds != NULL)
+		feeds_free(&web->feeds);
+	questions_free(&web->questions);
+	actions_free(&web->actions);
+	https_free(&web->https);
+	reader_stop(&web->reader);
+	upstreams_free(&web->upstreams);
+	stream_set_free(&web->streams);
+	if (web->loop != NULL)
+		loop_discard_mail(web->loop, web_discard_mail);
+	loop_free(&web->loop);
+	web_files_free(&web->files);
+	sessions_free(&web->sessions);
+	rates_free(&web->requests);
+	rates_free(&web->attempts);
+	directory_free(&web->directory);
+	web_settings_free(&web->settings);
+}

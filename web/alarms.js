@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands, as the stream tells it; and in which order it is shown.  No element of
+// the page in here.
+
+export const UNANSWERED = ["unacknowledged", "returned_unacknowledged"];
+const ASIDE = ["shelved", "out_of_service"];
+const HISTORY_MAX = 50;
+
+export class Alarms {
+	constructor(station)
+	{
+		this.station = station;
+		this.map = new Map();      // alarm_id -> data
+		this.history = new Map();  // alarm_id -> its changes since the page is open
+		this.resyncing = null;     // ids seen in the snapshot that runs
+		this.ready = false;
+	}
+
+	// Takes events in order; returns alarms that are new or ask for an answer again.
+	take(events)
+	{
+		const fresh = [];
+
+		for (const event of events) {
+			if (event.name === "resync")
+				this.resyncing = new Set();
+			else if (event.name === "snapshot_end")
+				this.endResync();
+			else if (event.name === "alarm" && this.takeAlarm(event.data))
+				fresh.push(event.data);
+		}
+		return fresh;
+	}
+
+	endResync()
+	{
+		for (const id of this.map.keys())
+			if (this.resyncing && !this.resyncing.has(id))
+				this.map.delete(id);
+		this.resyncing = null;
+		this.ready = true;
+	}
+
+	takeAlarm(data)
+	{
+		const before = this.map.get(data.alarm_id);
+		const snapshot = this.resyncing !== null;
+
+		if (snapshot)
+			this.resyncing.add(data.alarm_id);
+		// a snapshot may be newer than the changes that follow it
+		if (before && before.position > data.position)
+			return false;
+		this.remember(data);
+		if (data.state === "normal") {
+			this.map.delete(data.alarm_id);
+			return false;
+		}
+		this.map.set(data.alarm_id, data);
+		return !snapshot && this.rings(data) &&
+			(!before || !this.rings(before) || data.count > before.count);
+	}
+
+	remember(data)
+	{
+		const list = this.history.get(data.alarm_id) || [];
+
+		if (list.length && list[list.length - 1].position >= data.position)
+			return;
+		list.push(data);
+		if (list.length > HISTORY_MAX)
+			list.shift();
+		this.history.set(data.alarm_id, list);
+		// of alarms that are over the oldest go first
+		for (const id of this.history.keys()) {
+			if (this.history.size <= 2000)
+				break;
+			if (!this.map.has(id))
+				this.history.delete(id);
+		}
+	}
+
+	// Somebody here has to answer for it.
+	rings(data)
+	{
+		return UNANSWERED.includes(data.state) && this.called(data);
+	}
+
+	called(data)
+	{
+		return data.called.length === 0 || data.called.includes(this.station);
+	}
+
+	get(id)
+	{
+		return this.map.get(id);
+	}
+
+	ringing()
+	{
+		let n = 0;
+
+		for (const data of this.map.values())
+			n += this.rings(data) && !this.isMember(data);
+		return n;
+	}
+
+	isMember(data)
+	{
+		return data.group_id !== null && this.map.has(data.group_id);
+	}
+
+	// Those that stand in a group's place, or alone; matching what is looked for.
+	list(filter, opened)
+	{
+		const shown = [];
+
+		for (const data of this.map.values()) {
+			if (this.isMember(data) && !opened.has(data.group_id) && !filter)
+				continue;
+			if (!filter || matches(data, filter))
+				shown.push(data);
+		}
+		return shown.sort((a, b) => this.compare(a, b));
+	}
+
+	members(groupId)
+	{
+		return [...this.map.values()].filter(data => data.group_id === groupId);
+	}
+
+	// What has to be answered first; the worse first; the older first.
+	compare(a, b)
+	{
+		return this.rank(a) - this.rank(b) || b.severity_level - a.severity_level ||
+			(a.raised_time < b.raised_time ? -1 : a.raised_time > b.raised_time ? 1 : 0) ||
+			(a.alarm_id < b.alarm_id ? -1 : 1);
+	}
+
+	rank(data)
+	{
+		if (ASIDE.includes(data.state))
+			return 3;
+		if (!this.called(data))
+			return 2;
+		return UNANSWERED.includes(data.state) ? 0 : 1;
+	}
+}
+
+function matches(data, filter)
+{
+	const words = [data.kind, data.site, data.site_name, data.door, data.door_name, data.address,
+		data.area, data.controller, data.severity, data.state].join(" ").toLowerCase();
+
+	return filter.toLowerCase().split(/\s+/).every(word => words.includes(word));
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// One alarm in full: where it is in large letters, what can be done, what was done, and
+// the records behind it.
+
+import {el} from "./dom.js";
+import {get} from "./server.js";
+import {stateWords} from "./list.js";
+import {clock, moment, term, w} from "./words.js";
+
+export class Detail {
+	constructor(alarms, {onBack, onGroup})
+	{
+		Object.assign(this, {alarms, onBack, onGroup});
+		this.node = el("section.detail", {"aria-live": "off"});
+		this.id = null;
+		this.stored = null;  // what PostgreSQL says of it
+		this.drawn = null;   // the change that is shown
+	}
+
+	show(id)
+	{
+		if (this.id === id)
+			return;
+		this.id = id;
+		this.last = null;
+		this.stored = null;
+		this.problem = null;
+		this.drawn = null;
+		this.load();
+	}
+
+	async load()
+	{
+		const id = this.id;
+
+		if (id === null)
+			return;
+		try {
+			const stored = await get(`alarms/${id}`);
+
+			if (this.id === id)
+				Object.assign(this, {stored, problem: null, drawn: null});
+		} catch (refused) {
+			if (this.id === id)
+				Object.assign(this, {problem: refused.status, drawn: null});
+		}
+		this.draw();
+	}
+
+	draw()
+	{
+		const data = this.id === null ? null : this.alarms.get(this.id) || this.over();
+		const now = data === null ? "" : `${data.position} ${document.documentElement.lang} ` +
+			`${this.alarms.members(this.id).length}`;
+
+		if (this.drawn === now)
+			return;
+		if (data !== null && this.last && this.last.position !== data.position)
+			// what was done is stored in a moment
+			setTimeout(() => this.load(), 700);
+		this.drawn = now;
+		this.last = data;
+		this.node.replaceChildren(...(data === null ? [el("p.note", w("choose"))] : this.parts(data)));
+	}
+
+	// One that has ended while it was shown.
+	over()
+	{
+		const history = this.alarms.history.get(this.id);
+
+		return history ? history[history.length - 1] : this.last;
+	}
+
+	parts(data)
+	{
+		return [
+			el("button.back", {type: "button", onclick: this.onBack}, `‹ ${w("back")}`),
+			el("header", {dataset: {severity: data.severity}},
+				el("h2", term("kind", data.kind),
+					data.count > 1 ? ` ${w("times", {n: data.count})}` : ""),
+				el("p.big", data.address || data.site_name || data.site),
+				el("p.where", [data.door_name || data.door, data.site_name].filter(Boolean)
+					.join(" · ")),
+				el("p.what", `${term("severity", data.severity)} · ${stateWords(data)}`,
+					data.silent ? el("strong.silent", w("silent")) : null)),
+			this.group(data),
+			this.facts(data),
+			this.conversation(data),
+			this.records(),
+			this.plan(data),
+		].filter(Boolean);
+	}
+
+	group(data)
+	{
+		const members = this.alarms.members(data.alarm_id);
+
+		if (!members.length)
+			return null;
+		return el("p.group", w("members", {n: members.length}), " ",
+			el("button", {type: "button", onclick: () => this.onGroup(data.alarm_id)},
+				w("open_group")));
+	}
+
+	facts(data)
+	{
+		const facts = [
+			["site", [data.site_name, data.site].filter(Boolean).join(" — ")],
+			["door", data.door], ["area", data.area], ["controller", data.controller],
+			["happened", moment(data.device_time)], ["received", moment(data.received_time)],
+			["cleared", data.cleared_time ? moment(data.cleared_time) : w("stands")],
+			["acknowledged_by", data.acknowledged_by],
+			["shelved_until", data.shelved_until && moment(data.shelved_until)],
+			["called", data.called.join(", ")], ["raw_code", data.raw_code],
+		];
+
+		return el("dl.facts", facts.filter(([, value]) => value).flatMap(([key, value]) =>
+			[el("dt", w(key)), el("dd", value)]));
+	}
+
+	// What PostgreSQL has, and behind it what came since.
+	changes()
+	{
+		const stored = (this.stored && this.stored.changes) || [];
+		const last = stored.length ? stored[stored.length - 1].position : 0;
+		const heard = (this.alarms.history.get(this.id) || [])
+			.filter(change => change.position > last);
+
+		return [...stored, ...heard];
+	}
+
+	conversation(data)
+	{
+		const changes = this.changes();
+		const note = this.problem && this.problem !== 404 ? el("p.note", w("no_history")) : null;
+
+		return el("section", el("h3", w("conversation")), note,
+			el("ol.changes", changes.map((change, i) => changeItem(change, changes[i - 1], data))));
+	}
+
+	records()
+	{
+		const records = this.stored && this.stored.records;
+
+		if (this.problem && this.problem !== 404)
+			return null;
+		return el("section", el("h3", w("records")), records && records.length
+			? el("ol.records", records.map(record => el("li",
+				el("time", moment(record.device_time)), " ",
+				term("kind", record.kind), record.door ? ` · ${record.door}` : "",
+				record.raw_code ? ` · ${record.raw_code}` : "",
+				record.clock_was_off ? ` · ${w("clock_off")}` : "")))
+			: el("p.note", w("no_records")));
+	}
+
+	// Shown when there is one.
+	plan(data)
+	{
+		const image = el("img", {alt: w("plan"), loading: "lazy",
+			src: `/api/v1/plans/${encodeURIComponent(data.site)}`});
+		const section = el("section.plan", {hidden: true}, el("h3", w("plan")), image);
+
+		image.addEventListener("load", () => section.hidden = false);
+		return section;
+	}
+}
+
+function changeWords(change, before)
+{
+	if (change.verb)
+		return term("verb", change.verb);
+	if (!before)
+		return w("was_raised");
+	return change.cleared_time && !before.cleared_time ? w("condition_over") : w("reported_again");
+}
+
+function changeItem(change, before)
+{
+	const who = change.by_server ? w("server") : change.operator || change.actor;
+	const more = [
+		change.reject_reason && term("reject", change.reject_reason),
+		change.outcome && term("outcome", change.outcome),
+		change.handed_to && change.verb === "hand_over" && change.handed_to,
+		change.shelved_until && ["shelve", "out_of_service"].includes(change.verb) &&
+			`${w("shelved_until")} ${clock(change.shelved_until)}`,
+	].filter(Boolean).join(" · ");
+
+	return el("li",
+		el("time", moment(change.acted_time || change.durable_time)), " ",
+		el("b", changeWords(change, before)),
+		who ? ` · ${who}` : "", more ? ` · ${more}` : "",
+		change.text ? el("q", change.text) : null);
+}
