@@ -47,11 +47,33 @@ LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = gatehouse, pg_temp
 AS $$
 	SELECT coalesce(json_agg(json_build_object(
-		'name', c.name, 'station', s.code, 'enabled', c.enabled, 'right', 'dispatcher')),
+		'name', c.name, 'station', s.code, 'enabled', c.enabled, 'right', c.role)),
 		'[]')
 	FROM consoles c JOIN stations s USING (station_id)
 $$;
 COMMENT ON FUNCTION web_consoles() IS 'Who may sign in, where, and what he may do there';
+
+-- Words of an alarm's life, as the stream of gatehouse-web has them; the numbers are
+-- those of the enums in proto/gatehouse.proto.  Null for 0, and for what has no word.
+CREATE FUNCTION web_word(of text, number smallint) RETURNS text
+LANGUAGE sql IMMUTABLE
+AS $$
+	SELECT CASE of
+		WHEN 'state' THEN (ARRAY['unacknowledged', 'acknowledged', 'returned_unacknowledged',
+			'normal', 'latched', 'shelved', 'out_of_service'])[number]
+		WHEN 'stage' THEN (ARRAY['accepted', 'dispatched', 'on_scene'])[number]
+		WHEN 'verb' THEN (ARRAY['accept', 'reject', 'dispatched', 'on_scene', 'close', 'cancel',
+			'comment', 'hand_over', 'shelve', 'unshelve', 'reset', 'out_of_service',
+			'in_service', NULL, NULL, NULL, NULL, NULL, NULL, 'escalated', 'ack_expired',
+			'shelf_over', 'group_begun', 'group_counted', 'group_ended'])[number]
+		WHEN 'reject_reason' THEN
+			(ARRAY['wrong_address', 'wrong_kind', 'too_old', 'other'])[number]
+		WHEN 'outcome' THEN (ARRAY['incident', 'nothing_found', 'false_alarm', 'test',
+			'technical', 'other'])[number]
+	END
+$$;
+COMMENT ON FUNCTION web_word(text, smallint) IS 'A word of an alarm''s life by its number';
+REVOKE ALL ON FUNCTION web_word(text, smallint) FROM PUBLIC;
 
 -- One alarm with its changes, and the records behind them.  Null: there is none, or
 -- it is not that station's.
@@ -64,9 +86,18 @@ AS $$
 		'alarm_id', a.alarm_id::text,
 		'changes', (
 			SELECT json_agg(json_build_object(
-				'change', c.change, 'position', c.position, 'state', c.state,
-				'count', c.count, 'durable_time', c.durable_at,
-				'cleared_time', c.cleared_at) ORDER BY c.change)
+				'change', c.change, 'position', c.position, 'count', c.count,
+				'durable_time', c.durable_at, 'cleared_time', c.cleared_at,
+				'state', web_word('state', c.state), 'verb', web_word('verb', c.verb),
+				'stage', web_word('stage', c.stage),
+				'reject_reason', web_word('reject_reason', c.reject_reason),
+				'outcome', web_word('outcome', c.outcome),
+				'by_server', c.actor_kind = 3, 'actor', c.actor,
+				'operator', c.operator_code, 'text', c.note,
+				'acted_time', c.acted_at, 'shelved_until', c.until_at,
+				'acknowledged_by', c.acknowledged_by, 'handed_to', (
+					SELECT s.code FROM stations s
+					WHERE s.station_id = c.handed_station_id)) ORDER BY c.change)
 			FROM alarm_changes c WHERE c.alarm_id = a.alarm_id),
 		'records', (
 			SELECT coalesce(json_agg(json_build_object(
@@ -127,12 +158,18 @@ AS $$
 		'latency', (
 			SELECT coalesce(json_agg(json_build_object(
 				'severity', severity, 'alarms', n, 'arrival', arrival,
-				'durable', durable) ORDER BY severity DESC), '[]')
+				'durable', durable, 'shown', shown, 'answer', answer)
+				ORDER BY severity DESC), '[]')
 			FROM (SELECT severity, count(*) AS n,
 			             percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY
 			                 extract(epoch FROM received_at - device_time)::float8) AS arrival,
 			             percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY
-			                 extract(epoch FROM durable_at - received_at)::float8) AS durable
+			                 extract(epoch FROM durable_at - received_at)::float8) AS durable,
+			             percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY
+			                 extract(epoch FROM shown_at - raised_at)::float8) AS shown,
+			             percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY
+			                 extract(epoch FROM first_acknowledged_at - raised_at)::float8)
+			                 AS answer
 			      FROM lately GROUP BY severity) q))
 $$;
 COMMENT ON FUNCTION web_overview(text) IS

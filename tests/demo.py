@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The main job, shown once: 200 controllers, 3 consoles, one daemon, one PostgreSQL.
+"""The main job, shown once: 200 controllers, 3 consoles, one daemon, one PostgreSQL, and
+the page of a station.
 
 Run by `make demo`.  Everything is below one new folder, on 127.0.0.1 and unix
 sockets; at the end all of it is stopped and removed.  With --keep (make demo
@@ -14,6 +15,7 @@ import sys
 import time
 
 from harness.estate import Estate
+from harness.web import Web
 from harness.world import TOP, Failed, Postgres, World, make_folder
 
 CONTROLLERS = 200
@@ -22,6 +24,7 @@ LIVE_RATE = 400
 ALARM_RATE = 4
 KEPT_RATE = 20
 SECONDS = 20
+CONSOLE = "desk-north"
 BADGE_LOG = TOP / "tests/data/badge-log.csv"
 MAP = "time=timestamp,card=prox-id,door=floor+zone,type=type"
 
@@ -35,6 +38,7 @@ end()
 	while [ "$(cat /proc/$1/comm 2>/dev/null)" = "$2" ]; do sleep 0.1; done
 }}
 end {sim} gatehouse-sim
+end {web} gatehouse-web
 end {daemon} gatehoused
 {top}/tests/pg.sh stop {folder}/pg
 rm -rf {folder}
@@ -61,6 +65,11 @@ def set_up(world, say):
     world.furnish(estate)
     say("gatehoused: starting")
     world.start()
+    say("gatehouse-web: the page of station north; this link signs in once:")
+    web = Web(world)
+    web.start()
+    print(f"\n    {web.link(CONSOLE)}\n", flush=True)
+    return web
 
 
 def show_progress(world, sim, say):
@@ -106,7 +115,7 @@ p99 {latency['p99']:.1f} ms
 """)
 
 
-def how_to_look(world, kept):
+def how_to_look(world, web, kept):
     ctl = f"{world.build}/gatehousectl -c {world.config}"
     if kept:
         print(f"It keeps running, with {KEPT_RATE} records a second, in {world.folder}")
@@ -117,6 +126,9 @@ def how_to_look(world, kept):
   fleet/   enrolled controllers     desks/  consoles       ledger/  what the fleet saw
 
 Look further
+  {web.link(CONSOLE) if kept else web.origin}
+      the page; its certificate is signed by home/ca/ca.pem
+  {ctl} console login {CONSOLE}
   {ctl} status
   {ctl} tail
   psql "{world.conninfo}" -c 'select * from gatehouse.records_named limit 10'
@@ -125,13 +137,13 @@ Stop, and remove it
 """)
 
 
-def keep_running(world):
+def keep_running(world, web):
     """Leaves live traffic behind, and a script that ends it."""
     sim = world.sim("--console-dir", world.desks, "--rate", KEPT_RATE, "--alarms", 0.2,
                     "--duration", 365 * 86400)
     stop = world.folder / "stop"
     stop.write_text(STOP.format(folder=world.folder, sim=sim.pid, daemon=world.daemon.pid,
-                                top=TOP))
+                                web=web.program.pid, top=TOP))
     stop.chmod(0o755)
 
 
@@ -154,15 +166,15 @@ def main():
         say(f"PostgreSQL of our own in {folder}")
         postgres = Postgres(folder / "pg")
         world = World(folder, args.build, postgres.conninfo)
-        set_up(world, say)
+        web = set_up(world, say)
         summary = run_fleet(world, say)
         say("gatehouse-sim verify: the fleet's ledger against PostgreSQL")
         verified = world.verify()
         report(world, summary, verified)
         if args.keep:
-            keep_running(world)
+            keep_running(world, web)
             kept = True
-        how_to_look(world, kept)
+        how_to_look(world, web, kept)
         return verified.returncode
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)

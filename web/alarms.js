@@ -2,7 +2,6 @@
 // What stands, as the stream tells it; and in which order it is shown.  No element of
 // the page in here.
 
-export const UNANSWERED = ["unacknowledged", "returned_unacknowledged"];
 const ASIDE = ["shelved", "out_of_service"];
 const HISTORY_MAX = 50;
 
@@ -83,7 +82,7 @@ export class Alarms {
 	// Somebody here has to answer for it.
 	rings(data)
 	{
-		return UNANSWERED.includes(data.state) && this.called(data);
+		return waits(data) && this.called(data);
 	}
 
 	called(data)
@@ -143,8 +142,15 @@ export class Alarms {
 			return 3;
 		if (!this.called(data))
 			return 2;
-		return UNANSWERED.includes(data.state) ? 0 : 1;
+		return waits(data) ? 0 : 1;
 	}
+}
+
+// Nobody has taken it.
+export function waits(data)
+{
+	return ["unacknowledged", "returned_unacknowledged"].includes(data.state) ||
+		data.state === "latched" && data.acknowledged_time === null;
 }
 
 function matches(data, filter)
@@ -153,4 +159,27 @@ function matches(data, filter)
 		data.area, data.controller, data.severity, data.state].join(" ").toLowerCase();
 
 	return filter.toLowerCase().split(/\s+/).every(word => words.includes(word));
+}
+
+const TAKING = ["accept", "reject"];
+const GOING = ["dispatched", "on_scene", "close"];
+const LATER = ["comment", "hand_over", "shelve", "out_of_service"];
+
+// Which verbs an alarm takes in its state, the likeliest first; the daemon has the last word.
+const VERBS = {
+	unacknowledged: () => [...TAKING, ...GOING, ...LATER],
+	returned_unacknowledged: () => [...TAKING, ...GOING, ...LATER],
+	acknowledged: data => [...GOING, "cancel", ...data.latched ? ["reset"] : [], ...LATER],
+	latched: data => waits(data) ? [...TAKING, "dispatched", "on_scene", "reset", ...LATER]
+		: ["reset", "dispatched", "on_scene", "cancel", ...LATER],
+	shelved: () => ["unshelve", "close", "comment", "out_of_service"],
+	out_of_service: () => ["in_service", "comment"],
+};
+
+export function verbs(data)
+{
+	const list = (VERBS[data.state] || (() => []))(data);
+
+	// what is silent is somebody in need: it can't be put aside for later
+	return data.silent ? list.filter(verb => verb !== "shelve") : list;
 }

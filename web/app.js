@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page: signing in, the bar, the keyboard, and which view is shown.
 
-import {Alarms} from "./alarms.js";
-import {showKeys} from "./keys.js";
-import {Detail} from "./detail.js";
+import {Alarms, verbs} from "./alarms.js";
+import {ask} from "./ask.js";
+import {Detail, KEYS} from "./detail.js";
 import {el, text} from "./dom.js";
+import {showKeys} from "./keys.js";
 import {List} from "./list.js";
 import {Overview} from "./overview.js";
-import {session, signInByCertificate, signInByLink, signOut} from "./server.js";
+import {post, session, signInByCertificate, signInByLink, signOut} from "./server.js";
 import {Sound} from "./sound.js";
 import {Stream} from "./stream.js";
 import {chooseLanguage, clock, language, term, w} from "./words.js";
 
+const SHOWN_AFTER_MS = 250;
+const SHOWN_AT_ONCE = 64;
+const TOAST_MS = 6000;
 
 class Page {
 	constructor(who)
@@ -20,12 +24,14 @@ class Page {
 		this.alarms = new Alarms(who.station);
 		this.list = new List(this.alarms, id => this.choose(id, true));
 		this.detail = new Detail(this.alarms, {
+			onVerb: verb => this.act(verb),
 			onBack: () => this.showDetail(false),
 			onGroup: id => this.toggleGroup(id),
 		});
 		this.overview = new Overview(this.alarms);
 		this.sound = new Sound(() => this.drawBar());
 		this.state = {server: "connecting", daemon: true, since: new Date()};
+		this.toShow = new Map();
 		this.build();
 		this.stream = new Stream({
 			on: events => this.take(events),
@@ -64,13 +70,14 @@ class Page {
 		};
 		this.search = el("input.search", {type: "search", autocomplete: "off",
 			oninput: () => this.look(this.search.value)});
+		this.toast = el("div.toast", {role: "status", hidden: true});
 		this.main = el("main", el("div.side", this.search, this.list.node, this.list.note),
 			this.detail.node);
 		document.getElementById("app").replaceChildren(
 			el("header.bar", this.bar.station, this.bar.unanswered, this.bar.open, this.bar.link,
 				el("span.space"), this.bar.clock, this.bar.view, this.bar.sound,
 				this.bar.theme, this.bar.language, this.bar.help, this.bar.out),
-			this.main, this.overview.node);
+			this.main, this.overview.node, this.toast);
 		this.showView("alarms");
 		this.draw();
 	}
@@ -149,6 +156,9 @@ class Page {
 				this.overview.noteEnd(event.node, event.data.position);
 		const fresh = this.alarms.take(events);
 
+		for (const event of events)
+			if (event.name === "alarm")
+				this.noteShown(event.data);
 		if (fresh.length)
 			this.announce(fresh[fresh.length - 1]);
 		this.drawSoon();
@@ -174,6 +184,31 @@ class Page {
 	{
 		if (daemon !== this.state.daemon)
 			this.state = {...this.state, daemon, since: new Date()};
+	}
+
+	// The server keeps how long it took until an alarm was on a screen.
+	noteShown(data)
+	{
+		if (document.hidden || data.shown_time !== null || !this.alarms.rings(data))
+			return;
+		this.toShow.set(data.alarm_id, data.change);
+		if (!this.showing)
+			this.showing = setTimeout(() => this.sayShown(), SHOWN_AFTER_MS);
+	}
+
+	async sayShown()
+	{
+		const alarms = [...this.toShow].slice(0, SHOWN_AT_ONCE)
+			.map(([alarm_id, change]) => ({alarm_id, change}));
+
+		for (const {alarm_id} of alarms)
+			this.toShow.delete(alarm_id);
+		this.showing = this.toShow.size ? setTimeout(() => this.sayShown(), SHOWN_AFTER_MS) : null;
+		try {
+			await post("alarms/shown", {alarms});
+		} catch (refused) {
+			// a figure that is missing: nothing that a dispatcher could mend
+		}
 	}
 
 	// ---- What is done ---------------------------------------------------------------
@@ -204,6 +239,43 @@ class Page {
 	{
 		this.list.toggleGroup(id);
 		this.list.draw(Date.now());
+	}
+
+	async act(verb)
+	{
+		const id = this.list.chosen;
+		const data = id === null ? null : this.alarms.get(id);
+
+		if (!data || !verbs(data).includes(verb))
+			return;
+		const answers = await ask(verb, data);
+
+		if (answers === null)
+			return;
+		try {
+			await post(`alarms/${id}/actions`, {verb, seen_change: data.change, ...answers});
+		} catch (refused) {
+			this.say(this.refusalWords(refused));
+		}
+	}
+
+	refusalWords(refused)
+	{
+		const {by, at, detail} = refused.body || {};
+
+		if (refused.status === 504)
+			return w("unknown_done");
+		if (by && at)
+			return `${w("not_done")}: ${w("overtaken", {by, time: clock(at)})}`;
+		return `${w("not_done")}: ${detail || refused.message}`;
+	}
+
+	say(words)
+	{
+		text(this.toast, words);
+		this.toast.hidden = false;
+		clearTimeout(this.toastTimer);
+		this.toastTimer = setTimeout(() => this.toast.hidden = true, TOAST_MS);
 	}
 
 	showView(view)
@@ -249,6 +321,7 @@ class Page {
 	{
 		showKeys([["j k", w("key_next")], ["Enter", w("key_open")], ["/", w("key_search")],
 			["e", w("key_group")],
+			...Object.entries(KEYS).map(([verb, key]) => [key, term("verb", verb)]),
 			["v", w("key_view")], ["n", w("key_night")], ["l", w("key_language")],
 			["q", w("key_sound")], ["Esc", w("key_close")], ["?", w("key_help")]]);
 	}
@@ -261,8 +334,20 @@ class Page {
 			this.searchKey(event);
 			return;
 		}
-		if (this.moveKey(event.key) || this.viewKey(event.key))
+		const verb = Object.keys(KEYS).find(one => KEYS[one] === event.key && this.can(one));
+
+		if (this.moveKey(event.key) || this.viewKey(event.key) || verb) {
 			event.preventDefault();
+			if (verb)
+				this.act(verb);
+		}
+	}
+
+	can(verb)
+	{
+		const data = this.list.chosen === null ? null : this.alarms.get(this.list.chosen);
+
+		return this.view === "alarms" && data && verbs(data).includes(verb);
 	}
 
 	searchKey(event)

@@ -2,15 +2,23 @@
 // One alarm in full: where it is in large letters, what can be done, what was done, and
 // the records behind it.
 
+import {verbs} from "./alarms.js";
 import {el} from "./dom.js";
 import {get} from "./server.js";
 import {stateWords} from "./list.js";
 import {clock, moment, term, w} from "./words.js";
 
+export const KEYS = {accept: "a", reject: "r", dispatched: "d", on_scene: "o", close: "c",
+	cancel: "x", comment: "m", hand_over: "h", shelve: "s", unshelve: "s", reset: "u",
+	out_of_service: "t", in_service: "t"};
+
+const STORED_AFTER_MS = 700;
+const RETRY_MS = 2000;
+
 export class Detail {
-	constructor(alarms, {onBack, onGroup})
+	constructor(alarms, {onVerb, onBack, onGroup})
 	{
-		Object.assign(this, {alarms, onBack, onGroup});
+		Object.assign(this, {alarms, onVerb, onBack, onGroup});
 		this.node = el("section.detail", {"aria-live": "off"});
 		this.id = null;
 		this.stored = null;  // what PostgreSQL says of it
@@ -26,6 +34,7 @@ export class Detail {
 		this.stored = null;
 		this.problem = null;
 		this.drawn = null;
+		clearTimeout(this.loading);
 		this.load();
 	}
 
@@ -45,6 +54,15 @@ export class Detail {
 				Object.assign(this, {problem: refused.status, drawn: null});
 		}
 		this.draw();
+		// not stored yet, or the database is away: it comes
+		if (this.problem && this.id === id && this.alarms.get(id))
+			this.loadLater(RETRY_MS);
+	}
+
+	loadLater(ms)
+	{
+		clearTimeout(this.loading);
+		this.loading = setTimeout(() => this.load(), ms);
 	}
 
 	draw()
@@ -57,7 +75,7 @@ export class Detail {
 			return;
 		if (data !== null && this.last && this.last.position !== data.position)
 			// what was done is stored in a moment
-			setTimeout(() => this.load(), 700);
+			this.loadLater(STORED_AFTER_MS);
 		this.drawn = now;
 		this.last = data;
 		this.node.replaceChildren(...(data === null ? [el("p.note", w("choose"))] : this.parts(data)));
@@ -83,12 +101,23 @@ export class Detail {
 					.join(" · ")),
 				el("p.what", `${term("severity", data.severity)} · ${stateWords(data)}`,
 					data.silent ? el("strong.silent", w("silent")) : null)),
+			this.buttons(data),
 			this.group(data),
 			this.facts(data),
 			this.conversation(data),
 			this.records(),
 			this.plan(data),
 		].filter(Boolean);
+	}
+
+	buttons(data)
+	{
+		if (data.state === "normal")
+			return null;
+		return el("div.verbs", {role: "toolbar"}, verbs(data).map((verb, i) =>
+			el(i === 0 ? "button.primary" : "button", {type: "button", dataset: {verb},
+				onclick: () => this.onVerb(verb)},
+			el("kbd", KEYS[verb]), ` ${term("verb", verb)}`)));
 	}
 
 	group(data)

@@ -10,6 +10,8 @@ import uPlot from "/vendor/uPlot.esm.js";
 const EVERY_MS = 5000;
 const SAMPLES_MAX = 720; // an hour
 const CHART_HEIGHT = 220;
+const WHOLE = [1, 2, 5].flatMap(n => [1, 10, 100, 1e3, 1e4, 1e5, 1e6].map(m => n * m))
+	.sort((a, b) => a - b);
 const STATES = ["unacknowledged", "acknowledged", "returned_unacknowledged", "latched", "shelved",
 	"out_of_service"];
 
@@ -137,16 +139,17 @@ export class Overview {
 
 	latency()
 	{
-		const cells = list => list.map(s => s < 10 ? s.toFixed(3) : Math.round(s)).join(" / ");
+		// null: nothing of that kind has happened
+		const cells = list => list === null || list[0] === null ? "–" : list.map(s => s < 10 ? s.toFixed(3) : Math.round(s)).join(" / ");
 		const names = ["", "low", "medium", "high", "critical"];
 
 		return el("section", el("h3", w("latency")),
 			el("table", el("thead", el("tr", [w("severity"), w("alarms"),
-				`${w("arrival")}: ${w("quantiles")}`, `${w("durable")}: ${w("quantiles")}`]
-				.map(word => el("th", word)))),
+				w("arrival"), w("durable"), w("shown"), w("to_ack")].map(word => el("th", word)))),
 			el("tbody", this.figures.latency.map(row => el("tr",
 				el("td", term("severity", names[row.severity])), el("td", row.alarms),
-				el("td", cells(row.arrival)), el("td", cells(row.durable)))))));
+				[row.arrival, row.durable, row.shown, row.answer].map(list =>
+					el("td", cells(list))))))));
 	}
 
 	// ---- Charts ---------------------------------------------------------------------
@@ -181,7 +184,7 @@ export class Overview {
 			cursor: {show: false},
 			scales: {y: {range: (u, min, max) => [0, Math.max(1, max * 1.1)]}},
 			axes: [{...axis, values: (u, times) => times.map(t =>
-				new Date(t * 1000).toLocaleTimeString("sv-SE").slice(0, 5))}, {...axis, size: 64}],
+				new Date(t * 1000).toLocaleTimeString("sv-SE").slice(0, 5))}, {...axis, size: 64, incrs: WHOLE}],
 			series: [{}, {points: {show: false}, stroke: style.getPropertyValue("--accent").trim(), width: 2,
 				fill: style.getPropertyValue("--accent-soft").trim(), ...series}],
 		}, data, place));

@@ -8,10 +8,12 @@
 
 #include <sys/socket.h>
 
+#include "web/sessions.h"
 #include "wire/tls.h"
 
 struct enrolled {
 	char *name, *station;
+	enum web_right right;            /* as it was when it was enrolled; the register decides */
 	struct sockaddr_storage address; /* of the daemon */
 	socklen_t address_len;
 	struct tls *tls;

@@ -20,6 +20,8 @@ enum web_right {
 	WEB_RIGHTS,
 };
 const char *web_right_name(enum web_right right);
+/* One that is not known is the smaller one. */
+enum web_right web_right_by_name(const char *name);
 
 struct session {
 	char secret[SECRET_TEXT + 1]; /* of the cookie */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The way to the daemon: for each station one console of our own, as gatehousectl
- * enrols it, connected while somebody watches that station.  What it says goes into
- * the station's stream.
+ * The way to the daemon: for each station a console of our own for dispatchers, and one
+ * for supervisors, as gatehousectl enrols them, connected while somebody with that right
+ * watches the station.  So what somebody may do is the daemon's to decide, and not ours.
  *
  * A connection that is lost comes back by itself, and goes on where it was.
  * Owner: the thread of the loop.
@@ -12,6 +12,7 @@
 
 #include "wire/stream.h"
 
+#include "web/sessions.h"
 #include "web/station.h"
 
 struct upstreams;
@@ -40,8 +41,10 @@ size_t upstreams_count(const struct upstreams *upstreams);
 /* How many have their connection. */
 size_t upstreams_connected(const struct upstreams *upstreams);
 
-/* NULL when no console of ours is enrolled for that station. */
-struct upstream *upstreams_find(struct upstreams *upstreams, const char *station);
+/* The console of ours for that station with that right, or a smaller one where there is
+ * no other; NULL when none is enrolled for it. */
+struct upstream *upstreams_find(struct upstreams *upstreams, const char *station,
+				enum web_right right);
 struct station *upstream_station(struct upstream *upstream);
 /* One watches more, or one less. */
 void upstream_watch(struct upstream *upstream);

@@ -108,6 +108,8 @@ client_add_role(json_t *root, enum tls_role role, const struct enrol_client *cli
 {
 	if (role == TLS_ROLE_CONSOLE) {
 		must(json_object_set_new(root, "station", json_string(client->station)) == 0);
+		if (client->right != NULL)
+			must(json_object_set_new(root, "right", json_string(client->right)) == 0);
 	} else if (role == TLS_ROLE_DESK) {
 		must(json_object_set_new(root, "right", json_string(client->right)) == 0);
 		must(json_object_set_new(root, "sites", list_json(client->sites)) == 0);

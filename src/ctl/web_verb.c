@@ -24,8 +24,7 @@
 #include "store/admin.h"
 #include "web/settings.h"
 
-#define WEB_USER        "gatehouse-web" /* of systemd/gatehouse.sysusers.conf */
-#define WEB_CONSOLE_FMT "web-%s"
+#define WEB_USER "gatehouse-web" /* of systemd/gatehouse.sysusers.conf */
 
 enum { WEB_PORT_DEFAULT = 8443 };
 
@@ -114,19 +113,28 @@ conninfo_of(const struct args *args)
 
 /* ---- web enrol --------------------------------------------------------------- */
 
+/* Takes `name`. */
+static void
+add_console(struct clients *clients, char *name, const char *station, const char *right)
+{
+	clients_add(clients, &(const struct client){.name = name,
+						    .station = (char *)(uintptr_t)station,
+						    .right = (char *)(uintptr_t)right});
+	free(name);
+}
+
+/* One for dispatchers, one for supervisors: the daemon is to decide what each may do. */
 static enum rc
 station_row(void *arg, int n, const char *const *names, const char *const *values)
 {
 	struct clients *clients = arg;
 
 	for (int i = 0; i < n; i++) {
-		char *name, *station = (char *)(uintptr_t)values[i]; /* is copied */
-
 		if (strcmp(names[i], "code") != 0)
 			continue;
-		name = xasprintf(WEB_CONSOLE_FMT, values[i]);
-		clients_add(clients, &(const struct client){.name = name, .station = station});
-		free(name);
+		add_console(clients, xasprintf("web-%s", values[i]), values[i], "dispatcher");
+		add_console(clients, xasprintf("web-%s-supervisor", values[i]), values[i],
+			    "supervisor");
 	}
 	return RC_OK;
 }
@@ -162,7 +170,8 @@ setup_of(const struct clients *clients)
 	struct setup *setup = setup_new(NULL);
 
 	for (size_t i = 0; i < clients->n; i++) {
-		const char *const values[] = {clients->items[i].name, clients->items[i].station};
+		const struct client *client = &clients->items[i];
+		const char *const values[] = {client->name, client->station, client->right};
 		struct setup_row *row = setup_add_row(setup, SETUP_CONSOLES, 0);
 
 		for (size_t c = 0; row != NULL && c < ARRAY_LEN(values); c++)
@@ -223,7 +232,7 @@ enrol_stations(struct args *args, struct err *err)
 	if (rc == RC_OK)
 		rc = give_folders(args, &clients, dir, err);
 	if (rc == RC_OK)
-		(void)printf("enrolled %zu stations in %s\n", clients.n, dir);
+		(void)printf("enrolled %zu consoles in %s\n", clients.n, dir);
 	clients_fini(&clients);
 	setup_free(&setup);
 	free(dir);

@@ -154,7 +154,8 @@ get_session(struct call *call)
 static struct upstream *
 need_upstream(struct call *call)
 {
-	struct upstream *upstream = upstreams_find(call->web->upstreams, call->session->station);
+	struct upstream *upstream =
+		upstreams_find(call->web->upstreams, call->session->station, call->session->right);
 
 	if (upstream == NULL)
 		http_problem(call->request, 503,

@@ -58,9 +58,7 @@ directory_set(struct directory *directory, const json_t *array, struct err *err)
 			.name = xstrdup(name),
 			.station = xstrdup(station),
 			.enabled = enabled != 0,
-			.right = strcmp(right, web_right_name(WEB_RIGHT_SUPERVISOR)) == 0
-					 ? WEB_RIGHT_SUPERVISOR
-					 : WEB_RIGHT_DISPATCHER,
+			.right = web_right_by_name(right),
 		};
 	}
 	if (fresh.n > 0)

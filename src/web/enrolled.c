@@ -30,7 +30,7 @@ enrolled_resolve(struct enrolled *enrolled, const char *host, json_int_t port, s
 static enum rc
 enrolled_read_json(struct enrolled *enrolled, const char *path, struct err *err)
 {
-	const char *name, *role, *host, *station;
+	const char *name, *role, *host, *station, *right = web_right_name(WEB_RIGHT_DISPATCHER);
 	json_int_t port;
 	json_error_t why;
 	json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &why);
@@ -38,8 +38,9 @@ enrolled_read_json(struct enrolled *enrolled, const char *path, struct err *err)
 
 	if (root == NULL)
 		return err_invalid(err, "could not read \"%s\": %s", path, why.text);
-	if (json_unpack_ex(root, &why, 0, "{s:s, s:s, s:s, s:I, s:s}", "name", &name, "role", &role,
-			   "host", &host, "port", &port, "station", &station) != 0)
+	if (json_unpack_ex(root, &why, 0, "{s:s, s:s, s:s, s:I, s:s, s?s}", "name", &name, "role",
+			   &role, "host", &host, "port", &port, "station", &station, "right",
+			   &right) != 0)
 		rc = err_invalid(err, "\"%s\" is no console's: %s", path, why.text);
 	else if (strcmp(role, tls_role_name(TLS_ROLE_CONSOLE)) != 0)
 		rc = err_invalid(err, "\"%s\" is that of a %s, expected a console", path, role);
@@ -48,6 +49,7 @@ enrolled_read_json(struct enrolled *enrolled, const char *path, struct err *err)
 	if (rc == RC_OK) {
 		enrolled->name = xstrdup(name);
 		enrolled->station = xstrdup(station);
+		enrolled->right = web_right_by_name(right);
 	}
 	json_decref(root);
 	return rc;

@@ -37,6 +37,13 @@ web_right_name(enum web_right right)
 	return right == WEB_RIGHT_SUPERVISOR ? "supervisor" : "dispatcher";
 }
 
+enum web_right
+web_right_by_name(const char *name)
+{
+	return strcmp(name, web_right_name(WEB_RIGHT_SUPERVISOR)) == 0 ? WEB_RIGHT_SUPERVISOR
+								       : WEB_RIGHT_DISPATCHER;
+}
+
 static void
 secret_make(char out[SECRET_TEXT + 1])
 {

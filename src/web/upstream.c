@@ -357,16 +357,32 @@ upstream_unwatch(struct upstream *upstream)
 /* ---- All of them ------------------------------------------------------------- */
 
 struct upstream *
-upstreams_find(struct upstreams *upstreams, const char *station)
+upstreams_find(struct upstreams *upstreams, const char *station, enum web_right right)
 {
-	struct upstream *upstream;
+	struct upstream *upstream, *best = NULL;
 
 	LIST_FOREACH(upstream, &upstreams->list, in_all)
 	{
-		if (strcmp(upstream->console.station, station) == 0)
-			return upstream;
+		const struct enrolled *console = &upstream->console;
+
+		if (strcmp(console->station, station) == 0 && console->right <= right &&
+		    (best == NULL || console->right > best->console.right))
+			best = upstream;
 	}
-	return NULL;
+	return best;
+}
+
+static bool
+upstreams_have(const struct upstreams *upstreams, const char *name)
+{
+	const struct upstream *upstream;
+
+	LIST_FOREACH(upstream, &upstreams->list, in_all)
+	{
+		if (strcmp(upstream->console.name, name) == 0)
+			return true;
+	}
+	return false;
 }
 
 struct station *
@@ -397,7 +413,7 @@ load_one(void *arg, const char *name)
 	free(dir);
 	if (rc != RC_OK)
 		return rc;
-	if (upstreams_find(all, console.station) != NULL) {
+	if (upstreams_have(all, console.name)) {
 		enrolled_fini(&console);
 		return RC_OK;
 	}

@@ -143,6 +143,56 @@ def test_keyboard_only(page, controllers):
     page.wait("document.querySelector('.overview').hidden")
 
 
+def test_acknowledged_in_one_window_shows_in_the_other(chromium, web, page, controllers):
+    other = chromium.open(web.link("desk-north"))
+    other.wait_live()
+    raise_alarm(controllers[0], "KIND_EMERGENCY_CALL")
+    for window in (page, other):
+        wait_row(window, "Emergency call")
+        window.press("/")
+        window.type("emergency")
+        window.press("Enter")
+    page.press("a")
+    for window in (page, other):
+        window.wait("document.querySelector('.row').textContent.includes('accepted')")
+        assert not window.eval("document.querySelector('.row').classList.contains('rings')")
+    # the conversation, by the keys alone
+    page.press("d")
+    other.wait("document.querySelector('.row').textContent.includes('on the way')")
+    page.press("m")
+    page.wait("document.querySelector('dialog')?.open")
+    page.type("two on foot")
+    page.press("Enter")
+    other.press("Enter")
+    other.wait_text("two on foot")
+    other.wait("document.querySelectorAll('.changes li').length >= 4")
+    other.shot(SHOTS / "conversation.png")
+    page.press("c")
+    page.wait("document.querySelector('dialog')?.open")
+    page.shot(SHOTS / "close.png")
+    page.press("2", "Enter")
+    for window in (page, other):
+        window.wait("document.querySelectorAll('.row').length === 0")
+    other.close()
+
+
+def test_who_is_second_is_told_by_whom(chromium, web, page, controllers):
+    raise_alarm(controllers[3], "KIND_TAMPER_CABINET")
+    wait_row(page, "Cabinet tampered with")
+    page.press("/")
+    page.type("cabinet")
+    page.press("Enter")
+    # somebody answers while this page's network is slow to tell
+    page.eval("import('/alarms.js').then(({Alarms}) => { Alarms.prototype.take = () => []; })")
+    browser = web.browser("desk-north")
+    ident = page.ids()[0]
+    browser.post(f"/api/v1/alarms/{ident}/actions", {"verb": "accept"})
+    page.press("a")
+    page.wait_text("was first, at")
+    page.shot(SHOTS / "overtaken.png")
+    chromium.said()  # 409 is told by the browser, too
+
+
 def test_both_languages(page, controllers):
     raise_alarm(controllers[0], "KIND_EMERGENCY_CALL")
     wait_row(page, "Emergency call")
