@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A simulated console: subscribes to all that it may see, and writes down each
- * alarm.  Owner: the simulator's thread.
+ * A simulated console: subscribes to all that it may see, writes down each alarm,
+ * and has a dispatcher who takes some of them.  Owner: the simulator's thread.
  */
 #ifndef GATEHOUSE_SIM_CONSOLE_H
 #define GATEHOUSE_SIM_CONSOLE_H
 
+#include "sim/dispatcher.h"
 #include "sim/sim.h"
 
 struct console {
@@ -16,6 +17,8 @@ struct console {
 	bool in_snapshot; /* between Resync and SnapshotEnd */
 	bool subscribed;  /* ever; with a first snapshot, behind its end */
 	uint32_t keepalive_ms;
+	struct dispatcher dispatcher;
+	uint64_t last_request;
 };
 
 /* Also introduces it to the ledger. */

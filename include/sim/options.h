@@ -17,6 +17,8 @@ struct run_options {
 	double source_addresses; /* 127.0.0.1 and following; 1: the system's choice */
 	double handshakes;       /* at once, at most */
 	double rate, alarms;     /* per second over the fleet */
+	double dispatch;         /* percent of alarms that each console takes */
+	double dispatch_delay_s; /* ... after so long at most */
 	double day_s;            /* length of a day of the profile */
 	double backlog;          /* records waiting in each controller */
 	double speed;            /* of the replay; 0: as the windows allow */

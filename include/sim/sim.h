@@ -24,6 +24,7 @@ struct tally {
 	uint64_t resends; /* asked by the server */
 	uint64_t heartbeats;
 	uint64_t alarm_messages, snapshot_messages, resyncs;
+	uint64_t actions, actions_accepted, actions_refused;
 };
 
 /* Ends of alarms that are due a little later: a ring, oldest first. */

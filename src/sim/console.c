@@ -5,8 +5,6 @@
  *
  * What arrives between Resync and SnapshotEnd is what stands, not what happens:
  * it is marked as such in the ledger, and is no sample of a latency.
- *
- * Deliberately acknowledges no alarm: a console of the contract can't.
  */
 #include "sim/console.h"
 
@@ -30,6 +28,8 @@ console_init(struct console *c, struct sim *sim, uint32_t number)
 	struct ledger_entry entry = {.type = LEDGER_CONSOLE, .id = number};
 
 	*c = (struct console){.sim = sim, .number = number};
+	dispatcher_init(&c->dispatcher, sim->options->dispatch,
+			(uint64_t)(sim->options->dispatch_delay_s * 1000), number);
 	c->position = history_position(&sim->history, e->name);
 	(void)snprintf(entry.name, sizeof(entry.name), "%s", e->name);
 	sim_write_down(sim, &entry);
@@ -89,6 +89,58 @@ console_on_welcome(struct console *c, const Gatehouse__V1__ConsoleWelcome *welco
 		c->subscribed = true;
 }
 
+/* Only while there are dispatchers: other consoles watch. */
+static void
+console_see(struct console *c, const Gatehouse__V1__Alarm *alarm)
+{
+	Gatehouse__V1__FromConsole message = GATEHOUSE__V1__FROM_CONSOLE__INIT;
+	Gatehouse__V1__Shown shown = GATEHOUSE__V1__SHOWN__INIT;
+	Gatehouse__V1__ShownAlarm one = GATEHOUSE__V1__SHOWN_ALARM__INIT, *alarms[] = {&one};
+
+	if (c->dispatcher.percent == 0)
+		return;
+	dispatcher_see(&c->dispatcher, alarm->alarm_id, alarm->change,
+		       alarm->state == GATEHOUSE__V1__ALARM_STATE__ALARM_STATE_UNACKNOWLEDGED,
+		       clock_mono_ms());
+	if (alarm->change != 1)
+		return;
+	one.alarm_id = alarm->alarm_id;
+	one.change = alarm->change;
+	one.shown_time_us = clock_wall_us();
+	shown.alarms = alarms;
+	shown.n_alarms = ARRAY_LEN(alarms);
+	message.message_case = GATEHOUSE__V1__FROM_CONSOLE__MESSAGE_SHOWN;
+	message.shown = &shown;
+	peer_send(&c->peer, &message.base);
+}
+
+static void
+console_accept(struct console *c, const struct in_hand *taken)
+{
+	Gatehouse__V1__FromConsole message = GATEHOUSE__V1__FROM_CONSOLE__INIT;
+	Gatehouse__V1__Action action = GATEHOUSE__V1__ACTION__INIT;
+
+	action.request_id = ++c->last_request;
+	action.alarm_id = taken->alarm_id;
+	action.seen_change = taken->change;
+	action.verb = GATEHOUSE__V1__VERB__VERB_ACCEPT;
+	message.message_case = GATEHOUSE__V1__FROM_CONSOLE__MESSAGE_ACTION;
+	message.action = &action;
+	peer_send(&c->peer, &message.base);
+	c->sim->tally.actions++;
+}
+
+static void
+console_on_result(struct console *c, const Gatehouse__V1__ActionResult *result)
+{
+	if (result->request_id == 0 || result->request_id > c->last_request)
+		peer_close(&c->peer, "an answer to what was never asked");
+	else if (result->accepted)
+		c->sim->tally.actions_accepted++;
+	else
+		c->sim->tally.actions_refused++;
+}
+
 static void
 console_on_alarm(struct console *c, const Gatehouse__V1__Alarm *alarm)
 {
@@ -105,8 +157,16 @@ console_on_alarm(struct console *c, const Gatehouse__V1__Alarm *alarm)
 				     .snapshot = c->in_snapshot};
 	uint32_t device = names_find(&sim->names, alarm->controller);
 
-	if (alarm->controller[0] == '\0' || strlen(alarm->controller) > TLS_NAME_MAX) {
-		peer_close(&c->peer, "an alarm without a controller");
+	if (strlen(alarm->controller) > TLS_NAME_MAX) {
+		peer_close(&c->peer, "an alarm of a controller with an endless name");
+		return;
+	}
+	if (alarm->controller[0] == '\0') {
+		/* the server's own: no record of ours is behind it */
+		if (!c->in_snapshot) {
+			c->position = alarm->position;
+			sim->tally.alarm_messages++;
+		}
 		return;
 	}
 	memcpy(entry.name, alarm->controller, strlen(alarm->controller) + 1);
@@ -115,6 +175,7 @@ console_on_alarm(struct console *c, const Gatehouse__V1__Alarm *alarm)
 		sim->tally.snapshot_messages++;
 		return;
 	}
+	console_see(c, alarm);
 	/* in order, none left out: this one number is all there is to remember */
 	c->position = alarm->position;
 	sim->tally.alarm_messages++;
@@ -162,11 +223,13 @@ console_on_message(struct peer *peer, const uint8_t *payload, size_t n)
 	case GATEHOUSE__V1__TO_CONSOLE__MESSAGE_SNAPSHOT_END:
 		console_on_snapshot_end(c, message->snapshot_end->position);
 		break;
+	case GATEHOUSE__V1__TO_CONSOLE__MESSAGE_ACTION_RESULT:
+		console_on_result(c, message->action_result);
+		break;
 	case GATEHOUSE__V1__TO_CONSOLE__MESSAGE_GOAWAY:
 		peer_goaway(peer, message->goaway);
 		break;
-	case GATEHOUSE__V1__TO_CONSOLE__MESSAGE_KEEP_ALIVE:    /* was heard, that's all */
-	case GATEHOUSE__V1__TO_CONSOLE__MESSAGE_ACTION_RESULT: /* it asks for none */
+	case GATEHOUSE__V1__TO_CONSOLE__MESSAGE_KEEP_ALIVE: /* was heard, that's all */
 	case GATEHOUSE__V1__TO_CONSOLE__MESSAGE__NOT_SET:
 	case _GATEHOUSE__V1__TO_CONSOLE__MESSAGE__CASE_IS_INT_SIZE:
 		break;
@@ -209,7 +272,10 @@ void
 console_tick(struct console *c, uint64_t now_ms)
 {
 	struct peer *peer = &c->peer;
+	struct in_hand taken;
 
+	while (peer->state == PEER_READY && dispatcher_take(&c->dispatcher, now_ms, &taken))
+		console_accept(c, &taken);
 	if (peer->state == PEER_GREETING && now_ms - peer->heard_ms > CONSOLE_HELLO_TIMEOUT_MS)
 		peer_close(peer, "no welcome came");
 	else if (peer->state == PEER_READY &&

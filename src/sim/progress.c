@@ -175,6 +175,9 @@ summary_alarms(const struct sim *sim)
 	report_count(object, "messages", t->alarm_messages);
 	report_count(object, "snapshot_messages", t->snapshot_messages);
 	report_count(object, "resyncs", t->resyncs);
+	report_count(object, "actions", t->actions);
+	report_count(object, "actions_accepted", t->actions_accepted);
+	report_count(object, "actions_refused", t->actions_refused);
 	report_latency(object, "latency_ms", &sim->alarms.latency);
 	report_latency(object, "last_console_ms", &sim->alarms.last);
 	return object;

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Dispatchers at work: who is first, what each may, and that nothing they did is lost.
 
-Seen to fail: the second of two told nothing, with desk_judge() not asked again when an
-action comes back from the journal; an action lost at a crash, with the answer sent
-before it is durable; a foreign alarm acted on, without may_see().
+Guards that an action is judged when it comes back from the journal and answered then, and
+never before it is durable; and that nobody acts on an alarm that he may not see.
 """
 
 import time

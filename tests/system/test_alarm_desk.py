@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Alarms that nobody takes, that move to another station, and at the server itself.
 
-Seen to fail: no escalation, with nothing asked of the desk when a time is over; the
-centre told too early, with `called_only` not looked at; alarms that stay where they were,
-without the hub's resync at a change of the register.
+Guards that the desk is asked what is due, that each escalation calls one station more and
+no other, and that the register's change moves open alarms from one console to the other.
 """
 
 import json
