@@ -180,6 +180,8 @@ judge_emit(struct registrar *r)
 
 	while (n < r->n_findings && finding_emit(r, &r->findings[n]))
 		n++;
+	if (n == 0) /* memmove() must not be given NULL, also not for nothing */
+		return r->n_findings == 0;
 	r->n_findings -= n;
 	memmove(r->findings, r->findings + n, r->n_findings * sizeof(*r->findings));
 	return r->n_findings == 0;
