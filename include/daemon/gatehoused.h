@@ -36,6 +36,7 @@ struct gatehoused {
 	struct desk_rules *rules;
 	struct follower *follower;
 	struct registrar_thread *registrar;
+	struct rights_conf rights_conf;
 	struct store *store;
 	struct reg *reg;
 	enum register_source reg_source;
@@ -82,6 +83,7 @@ void gatehoused_mail_cb(void *arg, struct mail *mail);
 void gatehoused_turn_cb(void *arg);
 void gatehoused_housekeeping(void *arg);
 void gatehoused_on_register(void *arg, struct reg *reg);
+void gatehoused_on_rights(void *arg, struct rights *rights, uint64_t position);
 void gatehoused_on_journal_loss(void *arg, const char *why);
 /* What SIGHUP asks for: register and certificates again. */
 void gatehoused_reload(struct gatehoused *daemon);

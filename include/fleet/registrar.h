@@ -38,6 +38,7 @@ enum {
 	REGISTRAR_MAIL_SENT,        /* struct registrar_note: so many bytes are with the kernel */
 	REGISTRAR_MAIL_CONFIRM,     /* struct registrar_note: number is in force there */
 	REGISTRAR_MAIL_GROUP,       /* a group of its own, durable */
+	REGISTRAR_MAIL_RIGHTS,      /* struct registrar_rights */
 	/* To a session's box; freed by the session. */
 	REGISTRAR_MAIL_GRANT,  /* struct registrar_grant: the desk is this session's */
 	REGISTRAR_MAIL_DENY,   /* struct registrar_grant with a reason: close; also later */
@@ -94,6 +95,14 @@ struct registrar_note {
 	uint32_t id;     /* of the desk or the controller */
 	uint64_t number; /* of the list; or the generation, with RELEASE */
 	size_t bytes;
+};
+
+/* Cards and rights from elsewhere, for a registrar that has none: all of them as they
+ * are at `position` of the journal. */
+struct registrar_rights {
+	struct mail mail;
+	struct rights *rights; /* the registrar takes them */
+	uint64_t position;
 };
 
 struct registrar_refusal {
@@ -156,11 +165,11 @@ struct registrar_start {
 };
 
 /*
- * Opens a hold on the journal, loads the snapshot, replays.  A snapshot that is missing,
- * foreign or damaged is no loss while the journal goes back to its beginning.  Where it
- * doesn't, the rights are not whole: counter `ready` stays 0, desks are told to come back,
- * and nothing is sent or judged.  RC_INVALID: the journal is damaged where it was durable,
- * or the card keys can't be read.  What was made is the caller's to free, also then.
+ * Opens a hold on the journal, loads the snapshot, replays.  Where the snapshot is missing,
+ * foreign or damaged, counter `ready` stays 0, desks are told to come back, and nothing is
+ * sent or judged, until a struct registrar_rights comes.  RC_INVALID: the journal is damaged where
+ * it was durable, or the card keys can't be read.  What was made is the caller's to free, also
+ * then.
  */
 enum rc registrar_new(struct registrar **registrar, struct loop *loop,
 		      const struct registrar_conf *conf, const struct registrar_start *start,

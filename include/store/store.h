@@ -22,6 +22,7 @@
 
 #include "journal/journal.h"
 #include "register/register.h"
+#include "register/rights.h"
 
 struct store_conf {
 	const char *conninfo; /* libpq's; may name several hosts */
@@ -33,6 +34,9 @@ struct store_conf {
 	uint64_t statement_timeout_s; /* a server that hangs is left after this */
 	uint64_t retry_ms;            /* between attempts to connect */
 	uint64_t partitions_ahead_days;
+	/* Not NULL: cards and rights are to be loaded once, with the first session, and handed
+	 * on as they are at the cursor.  Borrowed for ever. */
+	const struct rights_conf *rights;
 	/* Once, at the first session: store all that the journal has, whatever the cursor
 	 * says.  What is there already changes nothing. */
 	bool from_first;
@@ -66,6 +70,10 @@ struct store_hooks {
 	 * lost its end; `why` is one line.  Called by the store's thread; may be NULL: then
 	 * nothing is stored until it has grown back. */
 	void (*on_journal_loss)(void *arg, const char *why);
+	/* Cards and rights, as store_conf.rights asked: all before `position` of the journal
+	 * is in them.  Called by the store's thread; takes them.  With store_conf.rights it
+	 * must be there. */
+	void (*on_rights)(void *arg, struct rights *rights, uint64_t position);
 	void *arg;
 };
 

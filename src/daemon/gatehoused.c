@@ -109,6 +109,19 @@ gatehoused_on_register(void *arg, struct reg *reg)
 	mailbox_post(loop_mailbox(daemon->loop), &mail->mail);
 }
 
+/* Called by the store's thread. */
+void
+gatehoused_on_rights(void *arg, struct rights *rights, uint64_t position)
+{
+	struct gatehoused *daemon = arg;
+	struct registrar_rights *mail = xcalloc(1, sizeof(*mail));
+
+	mail->mail.kind = REGISTRAR_MAIL_RIGHTS;
+	mail->rights = rights;
+	mail->position = position;
+	mailbox_post(registrar_thread_mailbox(daemon->registrar), &mail->mail);
+}
+
 /* Called by the store's thread.  New records would take positions that the database
  * holds for stored, and never get there: so nobody takes any more. */
 void

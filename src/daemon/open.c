@@ -2,8 +2,8 @@
 /*
  * How the daemon comes to be and goes, one function per step, in this order:
  *
- *	certificates - journal (recovered) - follower (replayed) - loop - store -
- *	roster - register (snapshot) - registrar (replayed) - workers | threads run -
+ *	certificates - journal (recovered) - follower (replayed) - loop -
+ *	roster - register (snapshot) - registrar (replayed) - store - workers | threads run -
  *	sockets open
  *
  * Up to the bar nothing runs and nothing is taken on.
@@ -161,8 +161,12 @@ gatehoused_open_store(struct gatehoused *daemon, struct err *err)
 	};
 	struct store_hooks hooks = {.on_register = gatehoused_on_register,
 				    .on_journal_loss = gatehoused_on_journal_loss,
+				    .on_rights = gatehoused_on_rights,
 				    .arg = daemon};
 
+	/* without a snapshot, the database has them */
+	if (counter_get(&registrar_thread_counters(daemon->registrar)->ready) == 0)
+		conf.rights = &daemon->rights_conf;
 	return store_new(&daemon->store, &conf, daemon->journal, &hooks, err);
 }
 
@@ -202,9 +206,6 @@ gatehoused_open_registrar(struct gatehoused *daemon, struct err *err)
 	const struct settings *settings = &daemon->settings;
 	struct registrar_conf conf = {
 		.node = (uint32_t)settings->node_id,
-		.rights = {.changes = (size_t)settings->rights_changes,
-			   .history_us = settings->rights_history_s * 1000000,
-			   .grace_us = settings->rights_grace_s * 1000000},
 		.credit_bytes = (size_t)settings->rights_queue_kb * 1024,
 		.snapshot_ms = (uint64_t)settings->rights_snapshot_s * 1000,
 		.state_dir = settings->state_dir,
@@ -217,7 +218,14 @@ gatehoused_open_registrar(struct gatehoused *daemon, struct err *err)
 	};
 	const struct registrar_counters *counters;
 	uint64_t begin_ms = clock_mono_ms();
-	enum rc rc = registrar_thread_new(&daemon->registrar, &conf, &start, err);
+	enum rc rc;
+
+	daemon->rights_conf = conf.rights = (struct rights_conf){
+		.changes = (size_t)settings->rights_changes,
+		.history_us = settings->rights_history_s * 1000000,
+		.grace_us = settings->rights_grace_s * 1000000,
+	};
+	rc = registrar_thread_new(&daemon->registrar, &conf, &start, err);
 
 	if (rc != RC_OK)
 		return rc;
@@ -318,13 +326,13 @@ gatehoused_open(struct gatehoused *daemon, struct err *err)
 	if (rc == RC_OK)
 		rc = gatehoused_open_loop(daemon, err);
 	if (rc == RC_OK)
-		rc = gatehoused_open_store(daemon, err);
-	if (rc == RC_OK)
 		rc = gatehoused_open_roster(daemon, err);
 	if (rc == RC_OK)
 		gatehoused_read_snapshot(daemon);
 	if (rc == RC_OK)
 		rc = gatehoused_open_registrar(daemon, err);
+	if (rc == RC_OK)
+		rc = gatehoused_open_store(daemon, err);
 	if (rc == RC_OK)
 		rc = gatehoused_open_workers(daemon, err);
 	return rc;

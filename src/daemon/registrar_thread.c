@@ -108,6 +108,8 @@ registrar_thread_discard(struct mail *mail)
 {
 	if (mail->kind == REGISTRAR_THREAD_MAIL_REGISTER)
 		reg_unref(&CONTAINER_OF(mail, struct worker_register, mail)->reg);
+	if (mail->kind == REGISTRAR_MAIL_RIGHTS)
+		rights_free(&CONTAINER_OF(mail, struct registrar_rights, mail)->rights);
 	free(mail);
 }
 

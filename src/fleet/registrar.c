@@ -188,6 +188,70 @@ registrar_turn(struct registrar *r)
 		loop_again(r->loop);
 }
 
+static void
+registrar_tick(void *arg)
+{
+	struct registrar *r = arg;
+	struct rights_stats stats;
+
+	rights_get_stats(r->rights, &stats);
+	counter_set(&r->counters.cards, stats.cards);
+	counter_set(&r->counters.rights, stats.rights);
+	counter_set(&r->counters.controllers, stats.controllers);
+	counter_set(&r->counters.behind, stats.behind);
+	counter_set(&r->counters.bytes, stats.bytes);
+	counter_set(&r->counters.ready, r->ready);
+	counter_add(&r->counters.ticks, 1);
+}
+
+static enum rc
+registrar_replay(struct registrar *r, uint64_t from, struct err *err)
+{
+	enum rc rc;
+
+	journal_reader_free(&r->reader);
+	rc = journal_reader_new(&r->reader, r->journal, from, err);
+	if (rc != RC_OK || !r->ready)
+		return rc;
+	r->replaying = true;
+	do {
+		/* what is found here is held back, however much it is */
+		struct journal_entry entry;
+
+		rc = journal_read(r->reader, &entry, err);
+		if (rc == RC_OK)
+			registrar_take(r, &entry);
+	} while (rc == RC_OK);
+	r->replaying = false;
+	counter_set(&r->counters.position, journal_reader_position(r->reader));
+	return rc == RC_AGAIN ? RC_OK : rc;
+}
+
+/* Those that the store found, and what the journal has behind them. */
+static void
+registrar_take_rights(struct registrar *r, struct registrar_rights *from)
+{
+	struct err err;
+
+	if (r->ready) {
+		rights_free(&from->rights);
+		return;
+	}
+	rights_free(&r->rights);
+	r->rights = from->rights;
+	/* how they were before is not in the database */
+	rights_known_from(r->rights, clock_wall_us());
+	r->ready = true;
+	if (registrar_replay(r, from->position, &err) != RC_OK)
+		fatal("the journal can't be read back: %s", err.msg);
+	r->groups_end = journal_reader_position(r->reader);
+	r->next_save_ms = 0;
+	registrar_tick(r);
+	log_info("rights", "loaded from PostgreSQL cards=%lu rights=%lu",
+		 (unsigned long)counter_get(&r->counters.cards),
+		 (unsigned long)counter_get(&r->counters.rights));
+}
+
 void
 registrar_mail(struct registrar *r, struct mail *mail)
 {
@@ -218,6 +282,9 @@ registrar_mail(struct registrar *r, struct mail *mail)
 	case REGISTRAR_MAIL_GROUP:
 		registrar_group_back(r, mail);
 		return; /* goes round, is not freed */
+	case REGISTRAR_MAIL_RIGHTS:
+		registrar_take_rights(r, CONTAINER_OF(mail, struct registrar_rights, mail));
+		break;
 	default:
 		must(!"a message that the registrar knows");
 	}
@@ -231,22 +298,6 @@ registrar_set_register(struct registrar *r, struct reg *reg)
 	r->reg = reg;
 	r->doors_to_check = true;
 	loop_again(r->loop);
-}
-
-static void
-registrar_tick(void *arg)
-{
-	struct registrar *r = arg;
-	struct rights_stats stats;
-
-	rights_get_stats(r->rights, &stats);
-	counter_set(&r->counters.cards, stats.cards);
-	counter_set(&r->counters.rights, stats.rights);
-	counter_set(&r->counters.controllers, stats.controllers);
-	counter_set(&r->counters.behind, stats.behind);
-	counter_set(&r->counters.bytes, stats.bytes);
-	counter_set(&r->counters.ready, r->ready);
-	counter_add(&r->counters.ticks, 1);
 }
 
 bool
@@ -266,7 +317,7 @@ registrar_counters(const struct registrar *r)
 
 /* ---- Beginning and end --------------------------------------------------------------- */
 
-/* Where to read from.  Leaves `ready` false when nothing tells what was before. */
+/* Where to read from.  Leaves `ready` false when there is no snapshot to go by. */
 static uint64_t
 registrar_load(struct registrar *r)
 {
@@ -282,36 +333,10 @@ registrar_load(struct registrar *r)
 	if (rc != RC_EOF)
 		log_warning("rights", "snapshot of the rights is not used: %s",
 			    rc == RC_OK ? "the journal doesn't reach it" : err.msg);
+	log_info("rights", "no cards and rights until PostgreSQL answers");
 	rights_free(&r->rights);
 	r->rights = rights_new(&r->conf.rights);
-	position = journal_first(r->journal);
-	r->ready = position == 0;
-	if (!r->ready)
-		log_error("rights",
-			  "there is no snapshot of cards and rights, and the journal no longer "
-			  "begins at its first day: desks are not served, and nothing is judged");
-	return position;
-}
-
-static enum rc
-registrar_replay(struct registrar *r, uint64_t from, struct err *err)
-{
-	enum rc rc = journal_reader_new(&r->reader, r->journal, from, err);
-
-	if (rc != RC_OK || !r->ready)
-		return rc;
-	r->replaying = true;
-	do {
-		/* what is found here is held back, however much it is */
-		struct journal_entry entry;
-
-		rc = journal_read(r->reader, &entry, err);
-		if (rc == RC_OK)
-			registrar_take(r, &entry);
-	} while (rc == RC_OK);
-	r->replaying = false;
-	counter_set(&r->counters.position, journal_reader_position(r->reader));
-	return rc == RC_AGAIN ? RC_OK : rc;
+	return journal_first(r->journal);
 }
 
 static void

@@ -169,6 +169,25 @@ load_by_link(void *arg, const char *sql, PGresult **rows, struct err *err)
 }
 
 enum rc
+load_wanted_rights(struct store *s, struct err *err)
+{
+	struct rights *rights;
+	enum rc rc;
+
+	if (s->conf.rights == NULL)
+		return RC_OK;
+	rights = rights_new(s->conf.rights);
+	rc = load_rights(load_by_link, s, rights, err);
+	if (rc != RC_OK) {
+		rights_free(&rights);
+		return rc;
+	}
+	s->conf.rights = NULL;
+	s->hooks.on_rights(s->hooks.arg, rights, s->cursor);
+	return RC_OK;
+}
+
+enum rc
 load_register(struct store *s, struct err *err)
 {
 	struct reg_builder *builder = reg_builder_new();

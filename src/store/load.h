@@ -17,7 +17,7 @@ typedef enum rc load_exec(void *arg, const char *sql, PGresult **rows, struct er
 enum rc load_rows(load_exec *exec, void *arg, struct reg_builder *builder,
 		  struct err *err) MUST_CHECK;
 
-/* Cards and rights into an empty `rights`, as of one moment, numbered from 1. */
+/* Cards and rights into an empty `rights`, as of one moment, each numbered 1. */
 enum rc load_rights(load_exec *exec, void *arg, struct rights *rights, struct err *err) MUST_CHECK;
 
 #endif

@@ -27,7 +27,6 @@ static const char grants_sql[] =
 struct filling {
 	struct rights *rights;
 	struct right_change change;
-	uint64_t position;
 };
 
 static int64_t
@@ -90,7 +89,8 @@ static void
 filling_apply(struct filling *filling)
 {
 	rights_apply(filling->rights, &filling->change);
-	rights_number(filling->rights, ++filling->position);
+	/* before everything that a journal has from here on */
+	rights_number(filling->rights, 1);
 }
 
 static void

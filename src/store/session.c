@@ -222,6 +222,8 @@ store_session_open(struct store *s, struct err *err)
 		rc = partitions_make(s, err);
 	if (rc == RC_OK)
 		rc = load_register(s, err);
+	if (rc == RC_OK)
+		rc = load_wanted_rights(s, err);
 	return rc;
 }
 

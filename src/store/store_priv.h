@@ -120,5 +120,7 @@ enum rc partitions_make(struct store *store, struct err *err) MUST_CHECK;
 /* Loads the register and hands it on.  One that makes no sense is logged, and the
  * one before it stays; RC_FAIL is for the link. */
 enum rc load_register(struct store *store, struct err *err) MUST_CHECK;
+/* Before the first batch of a session: cards and rights, once, if they are wanted. */
+enum rc load_wanted_rights(struct store *store, struct err *err) MUST_CHECK;
 
 #endif

@@ -37,6 +37,7 @@ struct fixture {
 	struct card_keys *keys;
 	uint64_t generation, next_seq;
 	size_t credit;
+	bool waits; /* no rights are given to a registrar that has none */
 };
 
 static void
@@ -105,6 +106,19 @@ positions_of(struct fixture *f)
 	return positions;
 }
 
+/* As the store does where there is no snapshot. */
+static void
+give_rights(struct fixture *f, struct rights *rights, uint64_t position)
+{
+	struct registrar_rights *mail = xcalloc(1, sizeof(*mail));
+
+	mail->mail.kind = REGISTRAR_MAIL_RIGHTS;
+	mail->rights = rights;
+	mail->position = position;
+	mailbox_post(loop_mailbox(f->loop), &mail->mail);
+	loop_fake_turn(f->loop, 0);
+}
+
 static void
 open_registrar(struct fixture *f)
 {
@@ -126,6 +140,8 @@ open_registrar(struct fixture *f)
 	if (registrar_new(&f->registrar, f->loop, &conf, &start, &err) != RC_OK)
 		fail_msg("%s", err.msg);
 	positions_free(&positions);
+	if (counter_get(&registrar_counters(f->registrar)->ready) == 0 && !f->waits)
+		give_rights(f, rights_new(&conf.rights), 0);
 }
 
 static int
@@ -751,6 +767,53 @@ a_door_that_is_hung_elsewhere_changes_both_lists(void **state)
 	assert_true(taken.full && taken.put == 1);
 }
 
+/* Where there is no snapshot: what the database had up to a position, and what the
+ * journal has behind it. */
+static void
+without_a_snapshot_it_waits_for_the_database(void **state)
+{
+	struct rights_conf conf = {.changes = 100, .history_us = 7 * DAY};
+	struct fixture *f = *state;
+	struct right_change change;
+	struct rights *rights;
+	uint64_t position = 0;
+	struct err err;
+
+	begin(f);
+	(void)book_read(&f->book);
+	rights = rights_new(&conf);
+	for (size_t i = 0; i < f->book.n && position == 0; i++) {
+		if (f->book.entries[i].type != ENTRY_RIGHT)
+			continue;
+		assert_int_equal(right_change_decode(f->book.entries[i].body,
+						     f->book.entries[i].len, &change, &err),
+				 RC_OK);
+		rights_apply(rights, &change);
+		rights_number(rights, 1);
+		position = f->book.entries[i].next;
+	}
+	close_registrar(f);
+	book_reopen(&f->book);
+	f->waits = true;
+	open_registrar(f);
+	claim_from(f, DESK_BOX, OFFICE, 3, 2);
+	expect_denial(f, DESK_BOX, GOAWAY_OVERLOAD);
+	note(f, REGISTRAR_MAIL_SUBSCRIBE, ELM, 0, 0);
+	settle(f);
+	assert_int_equal(take_lists(f).mails, 0);
+	assert_int_equal(count(&registrar_counters(f->registrar)->cards), 0);
+
+	/* the card came from there, and the grant from the journal */
+	give_rights(f, rights, position);
+	settle(f);
+	assert_int_equal(count(&registrar_counters(f->registrar)->cards), 1);
+	assert_int_equal(count(&registrar_counters(f->registrar)->rights), 1);
+	assert_int_equal(take_lists(f).put, 1);
+	/* once is enough */
+	give_rights(f, rights_new(&conf), 0);
+	assert_int_equal(count(&registrar_counters(f->registrar)->cards), 1);
+}
+
 /* ---- What doors did ------------------------------------------------------------------ */
 
 static void
@@ -903,6 +966,7 @@ main(void)
 		OPEN(a_controller_that_does_not_read_costs_its_credit),
 		OPEN(a_restart_keeps_numbers),
 		OPEN(a_door_that_is_hung_elsewhere_changes_both_lists),
+		OPEN(without_a_snapshot_it_waits_for_the_database),
 		OPEN(what_doors_did_is_found_once),
 		OPEN(what_was_not_judged_is_judged_after_a_restart),
 	};

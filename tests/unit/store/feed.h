@@ -29,6 +29,8 @@ struct feed {
 	uint64_t retain_ms;         /* the same */
 	_Atomic uint64_t registers; /* handed on by the store */
 	struct reg *reg;            /* the last of them; guarded by lock */
+	struct rights *rights;      /* handed on, with conf.rights; guarded by lock */
+	uint64_t rights_position;   /* guarded by lock */
 	pthread_mutex_t lock;
 };
 
@@ -44,6 +46,18 @@ feed_on_register(void *arg, struct reg *reg)
 	atomic_fetch_add(&feed->registers, 1);
 }
 
+static inline void
+feed_on_rights(void *arg, struct rights *rights, uint64_t position)
+{
+	struct feed *feed = arg;
+
+	pthread_mutex_lock(&feed->lock);
+	rights_free(&feed->rights);
+	feed->rights = rights;
+	feed->rights_position = position;
+	pthread_mutex_unlock(&feed->lock);
+}
+
 /* Opens the journal of that folder and makes the store, not yet started. */
 static inline void
 feed_open(struct feed *feed, const struct pg *pg, const char *name)
@@ -54,7 +68,8 @@ feed_open(struct feed *feed, const struct pg *pg, const char *name)
 						  .segment_bytes = 1024 * 1024,
 						  .retain_ms = feed->retain_ms,
 						  .spare_segments = 1};
-	const struct store_hooks hooks = {.on_register = feed_on_register, .arg = feed};
+	const struct store_hooks hooks = {
+		.on_register = feed_on_register, .on_rights = feed_on_rights, .arg = feed};
 	struct journal_recovery recovery;
 	struct mailbox *wake;
 	struct err err = {0};
@@ -226,6 +241,7 @@ feed_close(struct feed *feed)
 	group_free(&feed->group);
 	mailbox_fini(&feed->back);
 	reg_unref(&feed->reg);
+	rights_free(&feed->rights);
 	pthread_mutex_destroy(&feed->lock);
 	*feed = (struct feed){0};
 }

@@ -213,6 +213,36 @@ test_what_postgresql_refuses_is_kept(void **state)
 	pg_expect(conn, "SELECT count(*) FROM records", "2");
 }
 
+/* For a daemon without a snapshot: as they are at the cursor, once. */
+static void
+test_what_is_stored_can_be_loaded(void **state)
+{
+	static const struct rights_conf conf = {.changes = 16, .history_us = 1};
+	struct right_change change = change_of(KIND_CODE_CARD_REGISTERED, CARD_ACTIVE);
+	struct rights_stats stats;
+	uint64_t stored;
+
+	(void)state;
+	feed_change(change);
+	feed_grant(KIND_CODE_GRANT_SET, 1, 3, feed_time_us);
+	store_all();
+	assert_null(feed.rights);
+	stored = feed_status(&feed).stored;
+	feed_close(&feed);
+	feed.conf.rights = &conf;
+	feed_open(&feed, &pg, "journal4");
+	feed_start(&feed);
+	feed_await_state(&feed, STORE_RUNNING);
+	pthread_mutex_lock(&feed.lock);
+	assert_non_null(feed.rights);
+	assert_true(feed.rights_position == stored);
+	rights_get_stats(feed.rights, &stats);
+	assert_int_equal(stats.cards, 1);
+	assert_int_equal(stats.rights, 3);
+	assert_int_equal(rights_card(feed.rights, 1, change.card_key)->status, CARD_ACTIVE);
+	pthread_mutex_unlock(&feed.lock);
+}
+
 int
 main(void)
 {
@@ -222,6 +252,7 @@ main(void)
 		FED(test_changes_follow_one_another),
 		FED(test_stored_again_changes_nothing),
 		FED(test_what_postgresql_refuses_is_kept),
+		FED(test_what_is_stored_can_be_loaded),
 	};
 
 	return cmocka_run_group_tests(tests, start, end);
