@@ -49,9 +49,9 @@ while read -r header allowed; do
 done <<'TABLE'
 openssl/ src/wire/|src/ctl/(ca|init|seal)
 libpq-fe.h src/store/|src/sim/verify|src/web/reader
-nettle/ src/wire/
+nettle/ src/wire/|src/sim/held
 gatehouse.pb-c.h src/wire/|src/sim/|include/sim/|src/ctl/desk_msg
-glib.h src/register/zone|src/ctl/when
+glib.h src/register/zone|src/ctl/when|src/sim/held
 event2/ src/base/(loop|listen)|src/wire/(stream|https)|src/daemon/(control|gatehoused)|src/web/(http|api|feeds|pending|operator|web)\.c
 yaml.h src/base/conf|src/ctl/setup_yaml
 TABLE

@@ -22,6 +22,11 @@ void content_make(uint64_t seed, const struct enrolment *controller, uint64_t se
 /* Digits of a made-up card. */
 enum { CONTENT_CARD_BYTES = 10 };
 
+/* The town's card of this number. */
+void content_card(uint64_t number, uint8_t card[CONTENT_CARD_BYTES]);
+/* The card of the made-up record `seq`, where it has one. */
+void content_presented(uint64_t seed, uint64_t seq, uint8_t card[CONTENT_CARD_BYTES]);
+
 /* Fills a zeroed or used Record; `card` and `log` (NULL without a replay) must
  * live as long as it. */
 void content_fill(uint64_t seed, uint64_t seq, const struct item *item, const struct badge_log *log,

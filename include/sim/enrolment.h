@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The folders that "gatehousectl controller add" and "console add" write, one
- * for each client: ca.pem, certificate.pem, key.pem and client.json.
+ * The folders that "gatehousectl controller add", "console add" and "desk add" write,
+ * one for each client: ca.pem, certificate.pem, key.pem and client.json.
  * Immutable after loading.
  */
 #ifndef GATEHOUSE_SIM_ENROLMENT_H
@@ -23,6 +23,9 @@ struct enrolment {
 	char *port;
 	struct enrolment_door *doors; /* by number; none for a console */
 	size_t n_doors;
+	char *site_key; /* of a controller: base64; NULL: none */
+	char **sites;   /* of a desk: codes */
+	size_t n_sites;
 	struct sockaddr_storage address; /* after enrolments_resolve() */
 	socklen_t address_len;
 };

@@ -35,7 +35,9 @@ enum ledger_type {
 	LEDGER_SEEN = 11,         /* id, mono_ns, position, alarm_id, epoch, seq, kind, state,
 				     snapshot, name (of the controller) */
 	LEDGER_SNAPSHOT_END = 12, /* id, mono_ns, position */
-	LEDGER_TYPES = 13,
+	LEDGER_LIST = 13,         /* id, position, seq, last_seq: at the end of a run the list
+				     of this number has so many rights, of this digest */
+	LEDGER_TYPES = 14,
 };
 
 /* One entry; each type uses the fields that are listed above. */

@@ -13,15 +13,21 @@ struct run_options {
 	const char *connect, *console_connect; /* HOST:PORT, before those of the folders */
 	const char *ledger_dir, *profile_path;
 	const char *replay_path, *map;
-	double controllers;      /* the first so many; 0: all */
-	double source_addresses; /* 127.0.0.1 and following; 1: the system's choice */
-	double handshakes;       /* at once, at most */
-	double rate, alarms;     /* per second over the fleet */
-	double dispatch;         /* percent of alarms that each console takes */
-	double dispatch_delay_s; /* ... after so long at most */
-	double day_s;            /* length of a day of the profile */
-	double backlog;          /* records waiting in each controller */
-	double speed;            /* of the replay; 0: as the windows allow */
+	double controllers;       /* the first so many; 0: all */
+	double source_addresses;  /* 127.0.0.1 and following; 1: the system's choice */
+	double handshakes;        /* at once, at most */
+	double rate, alarms;      /* per second over the fleet */
+	double dispatch;          /* percent of alarms that each console takes */
+	double dispatch_delay_s;  /* ... after so long at most */
+	const char *desk_dir;     /* of registration desks */
+	const char *grant_group;  /* of doors, by its code: what desks grant */
+	double registrations;     /* per second over the desks */
+	double late, disobedient; /* so many controllers: the first ones, the next ones */
+	double late_by_s;
+	bool by_list;   /* controllers decide by their lists of rights */
+	double day_s;   /* length of a day of the profile */
+	double backlog; /* records waiting in each controller */
+	double speed;   /* of the replay; 0: as the windows allow */
 	double replay_controllers;
 	double duration_s; /* 0: until the work is done */
 	double settle_s;   /* wait for all to be connected */

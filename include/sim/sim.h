@@ -25,6 +25,7 @@ struct tally {
 	uint64_t heartbeats;
 	uint64_t alarm_messages, snapshot_messages, resyncs;
 	uint64_t actions, actions_accepted, actions_refused;
+	uint64_t registrations, confirms; /* asked for by desks; lists confirmed */
 };
 
 /* Ends of alarms that are due a little later: a ring, oldest first. */
@@ -50,8 +51,10 @@ struct sim {
 	struct tally tally;
 	struct alarm_book alarms;
 
-	struct enrolments fleet, dispatchers;
-	struct device *devices;   /* fleet.n */
+	struct enrolments fleet, dispatchers, offices;
+	struct device *devices; /* n_devices: of the fleet, then the desks of the offices */
+	size_t n_devices;
+	char *grant_group;        /* own copy: what protobuf-c only reads is not const there */
 	struct console *consoles; /* dispatchers.n */
 	struct names names;       /* of the devices, by their numbers */
 
@@ -59,7 +62,8 @@ struct sim {
 	struct replay replay;
 	size_t n_replaying; /* the first so many devices */
 	struct profile profile;
-	struct pace records, raising;
+	struct pace records, raising, registering;
+	uint64_t list_heard_ns; /* when the last message of a list came; 0: never */
 
 	enum sim_phase phase;
 	int64_t begun_us;        /* wall clock when the program began */

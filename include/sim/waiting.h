@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What one controller must be able to send: everything after the last
- * acknowledged seq.  A record is kept as the 16 bytes that can't be computed;
+ * acknowledged seq.  A record is kept as the 24 bytes that can't be computed;
  * a long stock of records (a backlog, a log to replay) is kept as a number only.
  *
  * Invariant: the items are those of acked + 1 .. last, in order, without the
@@ -18,6 +18,7 @@ struct item {
 	uint32_t row;    /* of the badge log + 1; 0: made up */
 	uint16_t kind;
 	uint16_t door;
+	uint64_t list_number; /* by which it was decided; 0: by none.  Not in the ledger */
 };
 
 struct waiting {

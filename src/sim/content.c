@@ -4,8 +4,8 @@
  * by a hash of controller and seq.  Nothing among them raises an alarm; alarms
  * are made apart, at their own rate.
  *
- * Deliberately doesn't look at the card's rights: a simulated controller opens
- * for whom the hash says.
+ * A simulated controller opens for whom the hash says, unless it is to decide by its
+ * list of rights: see device_list.c.
  */
 #include "sim/content.h"
 
@@ -84,14 +84,20 @@ content_has_card(uint16_t kind)
 	return kind >= KIND(ACCESS_GRANTED) && kind <= KIND(ACCESS_DURESS);
 }
 
-static void
-content_make_card(uint64_t hash, uint8_t card[CONTENT_CARD_BYTES])
+void
+content_card(uint64_t number, uint8_t card[CONTENT_CARD_BYTES])
 {
 	/* an odd factor keeps different cards different in 32 bits */
-	uint64_t number = (uint32_t)((hash % CONTENT_CARDS) * 2654435761u);
+	uint64_t digits = (uint32_t)(number * 2654435761u);
 
-	for (size_t i = CONTENT_CARD_BYTES; i-- > 0; number /= 10)
-		card[i] = (uint8_t)('0' + number % 10);
+	for (size_t i = CONTENT_CARD_BYTES; i-- > 0; digits /= 10)
+		card[i] = (uint8_t)('0' + digits % 10);
+}
+
+void
+content_presented(uint64_t seed, uint64_t seq, uint8_t card[CONTENT_CARD_BYTES])
+{
+	content_card(content_scatter(seed + seq) % CONTENT_CARDS, card);
 }
 
 static void
@@ -121,7 +127,7 @@ content_fill(uint64_t seed, uint64_t seq, const struct item *item, const struct 
 		must(log != NULL && item->row <= log->n);
 		content_fill_row(log, &log->rows[item->row - 1], record);
 	} else if (content_has_card(item->kind)) {
-		content_make_card(hash, card);
+		content_presented(seed, seq, card);
 		record->card.data = card;
 		record->card.len = CONTENT_CARD_BYTES;
 	}

@@ -21,7 +21,7 @@
 #include "wire/frame.h"
 
 enum {
-	DEVICE_RECORD_MAX = 192,     /* a framed record: card and raw code of 32, numbers */
+	DEVICE_RECORD_MAX = 512,     /* a framed record: site and group of 64, card, numbers */
 	DEVICE_HELLO_DOORS_MAX = 32, /* more might not fit into 4096 bytes; then none are said */
 	DEVICE_HELLO_TIMEOUT_MS = 20000,   /* twice what the server gives us */
 	DEVICE_BACKLOG_SPAN_S = 12 * 3600, /* a backlog lies within the last half day */
@@ -29,10 +29,37 @@ enum {
 
 static const struct peer_hooks device_peer_hooks;
 
+static void
+device_init_desk(struct device *d, const struct enrolment *e, uint32_t desk)
+{
+	d->is_desk = true;
+	d->registering = (struct registering_desk){.desk = desk,
+						   .n_desks = (uint32_t)d->sim->offices.n,
+						   .site = e->sites[0],
+						   .group = d->sim->grant_group};
+}
+
+static void
+device_init_list(struct device *d, const struct enrolment *e)
+{
+	const struct run_options *o = d->sim->options;
+	struct err err;
+
+	/* the key was looked at when the folder was read */
+	if (e->site_key != NULL)
+		must(held_new(&d->held, e->site_key, &err) == RC_OK);
+	if (d->number < (uint32_t)o->late)
+		d->obeys = DEVICE_LATE;
+	else if (d->number < (uint32_t)(o->late + o->disobedient))
+		d->obeys = DEVICE_DISOBEDIENT;
+}
+
 void
 device_init(struct device *d, struct sim *sim, uint32_t number)
 {
-	const struct enrolment *e = &sim->fleet.items[number];
+	uint32_t desk = number - (uint32_t)sim->fleet.n;
+	const struct enrolment *e =
+		number < sim->fleet.n ? &sim->fleet.items[number] : &sim->offices.items[desk];
 	struct past *past = history_of(&sim->history, e->name);
 
 	*d = (struct device){.sim = sim, .number = number, .stream = UINT32_MAX};
@@ -47,6 +74,10 @@ device_init(struct device *d, struct sim *sim, uint32_t number)
 		waiting_init(&past->waiting, 0); /* taken */
 	}
 	d->sent_ever = d->waiting.last;
+	if (number >= sim->fleet.n)
+		device_init_desk(d, e, desk);
+	else
+		device_init_list(d, e);
 	peer_init(&d->peer, &sim->peers, e, &device_peer_hooks, number);
 }
 
@@ -55,6 +86,7 @@ device_fini(struct device *d)
 {
 	peer_fini(&d->peer);
 	waiting_fini(&d->waiting);
+	held_free(&d->held);
 }
 
 uint64_t
@@ -125,6 +157,8 @@ device_item(const struct device *d, uint64_t seq, struct item *item)
 	must(kind != WAITING_NONE);
 	if (kind == WAITING_STOCK)
 		device_stock_item(d, n, seq, item);
+	if (d->is_desk) /* whatever number it had before the first welcome */
+		item->kind = registering_kind(seq);
 }
 
 /* Writes a framed message with the record; returns the place behind.  The caller
@@ -134,15 +168,22 @@ device_put_record(const struct device *d, uint64_t seq, bool ahead, uint8_t *out
 {
 	Gatehouse__V1__FromController message = GATEHOUSE__V1__FROM_CONTROLLER__INIT;
 	Gatehouse__V1__Record record;
+	struct registering registering;
 	uint8_t card[CONTENT_CARD_BYTES];
 	struct item item;
 	size_t len;
 
 	device_item(d, seq, &item);
-	content_fill(d->seed, seq, &item, &d->sim->log, card, &record);
+	if (d->is_desk)
+		registering_fill(&d->registering, seq, item.time_us, &registering);
+	else
+		content_fill(d->seed, seq, &item, &d->sim->log, card, &record);
 	message.message_case = ahead ? GATEHOUSE__V1__FROM_CONTROLLER__MESSAGE_AHEAD
 				     : GATEHOUSE__V1__FROM_CONTROLLER__MESSAGE_RECORD;
-	message.record = &record; /* a union: serves both cases */
+	/* a union: serves both cases */
+	message.record = d->is_desk ? &registering.record : &record;
+	if (item.list_number != 0)
+		message.record->list_number = item.list_number;
 	len = gatehouse__v1__from_controller__get_packed_size(&message);
 	must(len + FRAME_HEADER_MAX <= DEVICE_RECORD_MAX);
 	out = frame_put_header(out, len);
@@ -240,6 +281,15 @@ device_add_made(struct device *d, int64_t now_us)
 	struct item item = {.time_us = now_us};
 
 	content_make(d->seed, d->peer.enrolment, d->waiting.last + 1, &item);
+	device_decide(d, d->waiting.last + 1, &item);
+	device_add(d, &item);
+}
+
+void
+device_add_registration(struct device *d, int64_t now_us)
+{
+	const struct item item = {.time_us = now_us, .kind = registering_kind(d->waiting.last + 1)};
+
 	device_add(d, &item);
 }
 
@@ -269,6 +319,7 @@ device_say_hello(struct peer *peer)
 	hello.acked_seq = d->waiting.acked;
 	hello.clock_us = clock_wall_us();
 	hello.firmware = firmware;
+	hello.list_number = d->held != NULL ? held_number(d->held) : 0;
 	for (size_t i = 0; i < e->n_doors && e->n_doors <= DEVICE_HELLO_DOORS_MAX; i++) {
 		gatehouse__v1__door__init(&doors[i]);
 		doors[i].number = e->doors[i].number;
@@ -430,6 +481,11 @@ device_on_message(struct peer *peer, const uint8_t *payload, size_t n)
 		goto out;
 	}
 	switch (message->message_case) {
+	case GATEHOUSE__V1__TO_CONTROLLER__MESSAGE_LIST_BEGIN:
+	case GATEHOUSE__V1__TO_CONTROLLER__MESSAGE_LIST_CHANGE:
+	case GATEHOUSE__V1__TO_CONTROLLER__MESSAGE_LIST_END:
+		device_take_list(d, message);
+		return; /* it has the memory */
 	case GATEHOUSE__V1__TO_CONTROLLER__MESSAGE_WELCOME:
 		device_on_welcome(d, message->welcome);
 		break;
@@ -446,9 +502,6 @@ device_on_message(struct peer *peer, const uint8_t *payload, size_t n)
 		peer_goaway(peer, message->goaway);
 		break;
 	case GATEHOUSE__V1__TO_CONTROLLER__MESSAGE_HEARTBEAT_REPLY: /* was heard, that's all */
-	case GATEHOUSE__V1__TO_CONTROLLER__MESSAGE_LIST_BEGIN:      /* has no list of rights */
-	case GATEHOUSE__V1__TO_CONTROLLER__MESSAGE_LIST_CHANGE:
-	case GATEHOUSE__V1__TO_CONTROLLER__MESSAGE_LIST_END:
 	case GATEHOUSE__V1__TO_CONTROLLER__MESSAGE__NOT_SET:
 	case _GATEHOUSE__V1__TO_CONTROLLER__MESSAGE__CASE_IS_INT_SIZE:
 		break;
@@ -468,6 +521,9 @@ device_on_down(struct peer *peer)
 {
 	struct device *d = CONTAINER_OF(peer, struct device, peer);
 
+	if (d->held != NULL)
+		held_forget_coming(d->held);
+	d->confirm_at_ms = 0;
 	/* the next welcome says where to go on */
 	d->sent = d->resumed = d->waiting.acked;
 }
@@ -499,6 +555,7 @@ device_tick(struct device *d, uint64_t now_ms)
 {
 	struct peer *peer = &d->peer;
 
+	device_list_tick(d, now_ms);
 	if (peer->state == PEER_GREETING && now_ms - peer->heard_ms > DEVICE_HELLO_TIMEOUT_MS)
 		peer_close(peer, "no welcome came");
 	else if (peer->state == PEER_READY && now_ms - peer->heard_ms > d->lease_ms)

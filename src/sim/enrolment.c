@@ -17,10 +17,12 @@
 #include <string.h>
 
 #include "base/fs.h"
+#include "sim/held.h"
 
 enum {
 	CLIENT_JSON_MAX_BYTES = 256 * 1024, /* some thousand doors */
 	ENROLMENT_DOORS_MAX = 4096,
+	ENROLMENT_CODE_MAX = 64, /* bytes of a site's code */
 };
 
 /* The folders' names, gathered before any is opened, to be sorted. */
@@ -62,6 +64,10 @@ enrolment_fini(struct enrolment *e)
 	for (size_t i = 0; i < e->n_doors; i++)
 		free(e->doors[i].code);
 	free(e->doors);
+	for (size_t i = 0; i < e->n_sites; i++)
+		free(e->sites[i]);
+	free(e->sites);
+	free(e->site_key);
 	free(e->dir);
 	free(e->name);
 	free(e->host);
@@ -115,11 +121,46 @@ enrolment_read_doors(struct enrolment *e, const json_t *doors, const char *path,
 }
 
 static enum rc
+enrolment_read_key(struct enrolment *e, const json_t *key, const char *path, struct err *err)
+{
+	struct held *held = NULL;
+	struct err why;
+
+	if (key == NULL)
+		return RC_OK;
+	if (!json_is_string(key) || held_new(&held, json_string_value(key), &why) != RC_OK)
+		return err_invalid(err, "%s: \"card_key_site\" is not a key in base64", path);
+	held_free(&held);
+	e->site_key = xstrdup(json_string_value(key));
+	return RC_OK;
+}
+
+static enum rc
+enrolment_read_sites(struct enrolment *e, const json_t *sites, const char *path, struct err *err)
+{
+	size_t i;
+	json_t *item;
+
+	if (sites == NULL || json_array_size(sites) == 0)
+		return RC_OK;
+	e->sites = xcalloc(json_array_size(sites), sizeof(*e->sites));
+	json_array_foreach (sites, i, item) {
+		const char *code = json_string_value(item);
+
+		if (code == NULL || strlen(code) > ENROLMENT_CODE_MAX)
+			return err_invalid(err, "%s: site %zu is not a code", path, i + 1);
+		e->sites[e->n_sites++] = xstrdup(code);
+	}
+	return RC_OK;
+}
+
+static enum rc
 enrolment_read(struct enrolment *e, const json_t *root, const char *path, struct err *err)
 {
 	const char *name = json_string_value(json_object_get(root, "name"));
 	const char *host = json_string_value(json_object_get(root, "host"));
 	json_int_t port = json_integer_value(json_object_get(root, "port"));
+	enum rc rc;
 
 	if (name == NULL || name[0] == '\0' || strlen(name) > TLS_NAME_MAX)
 		return err_invalid(err, "%s: \"name\" is not a text of 1 to %d bytes", path,
@@ -131,7 +172,12 @@ enrolment_read(struct enrolment *e, const json_t *root, const char *path, struct
 	e->name = xstrdup(name);
 	e->host = xstrdup(host);
 	e->port = xasprintf("%d", (int)port);
-	return enrolment_read_doors(e, json_object_get(root, "doors"), path, err);
+	rc = enrolment_read_doors(e, json_object_get(root, "doors"), path, err);
+	if (rc == RC_OK)
+		rc = enrolment_read_key(e, json_object_get(root, "card_key_site"), path, err);
+	if (rc == RC_OK)
+		rc = enrolment_read_sites(e, json_object_get(root, "sites"), path, err);
+	return rc;
 }
 
 /* RC_EOF: not a folder of a client in this role. */

@@ -145,6 +145,7 @@ history_entry(void *arg, const struct ledger_entry *entry, struct err *err)
 	case LEDGER_ALARM_SENT:
 	case LEDGER_SUBSCRIBED:
 	case LEDGER_RESYNC:
+	case LEDGER_LIST: /* a controller that begins again has lost its list */
 	case LEDGER_TYPES:
 		break;
 	}

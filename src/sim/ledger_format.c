@@ -50,6 +50,7 @@ static const struct ledger_layout ledger_layouts[LEDGER_TYPES] = {
 	[LEDGER_SEEN] = {10,
 			 {FIELD(id), FIELD(mono_ns), FIELD(position), FIELD(alarm_id), FIELD(epoch),
 			  FIELD(seq), FIELD(kind), FIELD(state), FIELD(snapshot), NAME_FIELD}},
+	[LEDGER_LIST] = {4, {FIELD(id), FIELD(position), FIELD(seq), FIELD(last_seq)}},
 	[LEDGER_SNAPSHOT_END] = {3, {FIELD(id), FIELD(mono_ns), FIELD(position)}},
 };
 

@@ -45,6 +45,13 @@ enum {
 	KEY_CONNINFO,
 	KEY_WAIT,
 	KEY_EXPECT_ALARMS,
+	KEY_DESK_DIR,
+	KEY_GRANT_GROUP,
+	KEY_REGISTRATIONS,
+	KEY_LATE,
+	KEY_LATE_BY,
+	KEY_DISOBEDIENT,
+	KEY_BY_LIST,
 };
 
 #define DEFAULT_MAP "time=timestamp,card=prox-id,door=floor+zone,type=type"
@@ -84,6 +91,10 @@ static const struct number_option run_numbers[] = {
 	{KEY_EPOCH, "epoch", RUN(epoch), 0, 9007199254740992.0, true}, /* 2^53 */
 	{KEY_PER_TLS_RECORD, "per-tls-record", RUN(per_tls_record), 0, 1e6, true},
 	{KEY_DRAIN, "drain", RUN(drain_s), 0, 86400, false},
+	{KEY_REGISTRATIONS, "registrations", RUN(registrations), 0, 1e6, false},
+	{KEY_LATE, "late", RUN(late), 0, 1e6, true},
+	{KEY_LATE_BY, "late-by", RUN(late_by_s), 0, 86400, false},
+	{KEY_DISOBEDIENT, "disobedient", RUN(disobedient), 0, 1e6, true},
 };
 
 static const struct text_option run_texts[] = {
@@ -91,6 +102,7 @@ static const struct text_option run_texts[] = {
 	{KEY_CONNECT, RUN(connect)},    {KEY_CONSOLE_CONNECT, RUN(console_connect)},
 	{KEY_LEDGER, RUN(ledger_dir)},  {KEY_PROFILE, RUN(profile_path)},
 	{KEY_REPLAY, RUN(replay_path)}, {KEY_MAP, RUN(map)},
+	{KEY_DESK_DIR, RUN(desk_dir)},  {KEY_GRANT_GROUP, RUN(grant_group)},
 };
 
 static const struct argp_option run_argp_options[] = {
@@ -130,6 +142,18 @@ static const struct argp_option run_argp_options[] = {
 	 "(0)",
 	 2},
 	{"dispatch-delay", KEY_DISPATCH_DELAY, "SECONDS", 0, "... after so long at most (2)", 2},
+
+	{"desk-dir", KEY_DESK_DIR, "DIR", 0, "Folder of enrolled registration desks (managers)", 2},
+	{"registrations", KEY_REGISTRATIONS, "R", 0,
+	 "R records a second over all desks: cards that are registered, granted and changed", 2},
+	{"grant-group", KEY_GRANT_GROUP, "CODE", 0,
+	 "The group of doors that desks grant, at their first site (all)", 2},
+	{"by-list", KEY_BY_LIST, NULL, 0,
+	 "Controllers open for whom their list of rights says (else by a hash)", 2},
+	{"late", KEY_LATE, "N", 0, "The first N controllers take a list into force late", 2},
+	{"late-by", KEY_LATE_BY, "SECONDS", 0, "So late (2)", 2},
+	{"disobedient", KEY_DISOBEDIENT, "N", 0,
+	 "The next N controllers confirm their list and open for everybody (with --by-list)", 2},
 
 	{NULL, 0, NULL, 0, "How:", 3},
 	{"duration", KEY_DURATION, "SECONDS", 0,
@@ -211,14 +235,16 @@ run_check(const struct run_options *o, struct argp_state *state)
 {
 	bool sends = o->rate > 0 || o->backlog > 0 || o->replay_path != NULL || o->alarms > 0;
 
-	if (o->fleet_dir == NULL && o->console_dir == NULL)
-		argp_error(state, "--fleet or --console-dir is needed");
+	if (o->fleet_dir == NULL && o->console_dir == NULL && o->desk_dir == NULL)
+		argp_error(state, "--fleet, --console-dir or --desk-dir is needed");
 	if (o->fleet_dir == NULL && sends)
 		argp_error(state, "without --fleet there is nobody to send records");
 	if (o->profile_path != NULL && o->rate <= 0)
 		argp_error(state, "--profile shapes the rate: --rate is needed");
 	if (o->replay_path == NULL && (o->replay_controllers > 0 || o->speed > 0))
 		argp_error(state, "--speed and --replay-controllers need --replay");
+	if ((o->registrations > 0) != (o->desk_dir != NULL))
+		argp_error(state, "--desk-dir and --registrations go together");
 }
 
 static error_t
@@ -239,6 +265,9 @@ run_parse_option(int key, char *text, struct argp_state *state)
 		return 0;
 	case KEY_NO_RESUME:
 		options->no_resume = true;
+		return 0;
+	case KEY_BY_LIST:
+		options->by_list = true;
 		return 0;
 	case KEY_JSON:
 		options->json = true;
@@ -267,6 +296,8 @@ run_options_parse(struct run_options *options, int argc, char **argv)
 					.day_s = 86400,
 					.settle_s = 60,
 					.drain_s = 30,
+					.late_by_s = 2,
+					.grant_group = "all",
 					.epoch = 1};
 	(void)argp_parse(&argp, argc, argv, 0, NULL, options);
 }

@@ -28,7 +28,7 @@ sim_waiting(const struct sim *sim)
 {
 	uint64_t waiting = 0;
 
-	for (size_t i = 0; i < sim->fleet.n; i++)
+	for (size_t i = 0; i < sim->n_devices; i++)
 		waiting += device_waiting(&sim->devices[i]);
 	return waiting;
 }
@@ -183,6 +183,19 @@ summary_alarms(const struct sim *sim)
 	return object;
 }
 
+static json_t *
+summary_lists(const struct sim *sim)
+{
+	json_t *object = json_object();
+	uint64_t rights = 0;
+
+	for (size_t i = 0; i < sim->fleet.n; i++)
+		rights += sim->devices[i].held != NULL ? held_rights(sim->devices[i].held) : 0;
+	report_count(object, "confirms", sim->tally.confirms);
+	report_count(object, "rights", rights);
+	return object;
+}
+
 static void
 summary_json(const struct sim *sim, double duration_s)
 {
@@ -195,6 +208,9 @@ summary_json(const struct sim *sim, double duration_s)
 	report_bool(root, "drained", sim->drained);
 	(void)json_object_set_new(root, "records", summary_records(sim));
 	(void)json_object_set_new(root, "alarms", summary_alarms(sim));
+	report_count(root, "desks", sim->offices.n);
+	report_count(root, "registrations", sim->tally.registrations);
+	(void)json_object_set_new(root, "lists", summary_lists(sim));
 	(void)json_object_set_new(root, "connections", summary_connections(sim));
 	(void)json_object_set_new(root, "goaways", summary_goaways(&sim->peers));
 	report_text(root, "last_problem", sim->peers.last_problem);

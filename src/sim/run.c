@@ -39,6 +39,7 @@ enum {
 	RUN_SECOND = 200,         /* ticks */
 	RUN_SPARE_FDS = 64,       /* beside the connections */
 	RUN_ALARM_PATIENCE_S = 5, /* at the end, for alarms that no console may see */
+	RUN_LIST_QUIET_S = 2,     /* at the end, no list comes for so long */
 	RUN_HANDSHAKE_TIMEOUT_MS = 30000,
 	RUN_HANDSHAKE_STEPS = 64,      /* in one turn: some 30 ms */
 	RUN_READ_BYTES = 128 * 1024,   /* twice the longest message */
@@ -63,6 +64,21 @@ seconds_ns(double seconds)
 /* ---- Setting up -------------------------------------------------------------------- */
 
 static enum rc
+run_load_offices(struct sim *sim, struct err *err)
+{
+	enum rc rc = enrolments_load(&sim->offices, sim->options->desk_dir, TLS_ROLE_DESK, 0, err);
+
+	if (rc == RC_OK)
+		rc = enrolments_resolve(&sim->offices, sim->options->console_connect, err);
+	for (size_t i = 0; rc == RC_OK && i < sim->offices.n; i++)
+		if (sim->offices.items[i].n_sites == 0)
+			rc = err_invalid(err,
+					 "desk \"%s\" has no sites: only managers are simulated",
+					 sim->offices.items[i].name);
+	return rc;
+}
+
+static enum rc
 run_load_clients(struct sim *sim, struct err *err)
 {
 	const struct run_options *o = sim->options;
@@ -79,6 +95,9 @@ run_load_clients(struct sim *sim, struct err *err)
 		if (rc == RC_OK)
 			rc = enrolments_resolve(&sim->dispatchers, o->console_connect, err);
 	}
+	if (rc == RC_OK && o->desk_dir != NULL)
+		rc = run_load_offices(sim, err);
+	sim->n_devices = sim->fleet.n + sim->offices.n;
 	return rc;
 }
 
@@ -133,6 +152,7 @@ run_load_pace(struct sim *sim, struct err *err)
 	sim->records.per_s = o->rate;
 	sim->records.day_s = o->day_s;
 	sim->raising.per_s = o->alarms;
+	sim->registering.per_s = o->registrations;
 	if (o->rate > 0 && sim->n_replaying == sim->fleet.n)
 		return err_invalid(err, "all controllers replay: nobody is left for --rate");
 	if (o->profile_path == NULL)
@@ -146,7 +166,7 @@ run_make_clients(struct sim *sim)
 {
 	const struct run_options *o = sim->options;
 
-	sim->devices = xcalloc(sim->fleet.n + 1, sizeof(*sim->devices));
+	sim->devices = xcalloc(sim->n_devices + 1, sizeof(*sim->devices));
 	sim->consoles = xcalloc(sim->dispatchers.n + 1, sizeof(*sim->consoles));
 	for (uint32_t i = 0; i < sim->fleet.n; i++) {
 		struct device *d = &sim->devices[i];
@@ -159,6 +179,10 @@ run_make_clients(struct sim *sim)
 			device_stock(d, replay_rows(&sim->replay, i));
 	}
 	sim->alarms.consoles = sim->dispatchers.n;
+	for (uint32_t i = (uint32_t)sim->fleet.n; i < sim->n_devices; i++) {
+		(void)names_add(&sim->names, sim->offices.items[i - sim->fleet.n].name);
+		device_init(&sim->devices[i], sim, i);
+	}
 	for (uint32_t i = 0; i < sim->dispatchers.n; i++)
 		console_init(&sim->consoles[i], sim, i);
 }
@@ -168,7 +192,7 @@ run_make_clients(struct sim *sim)
 static enum rc
 run_raise_descriptors(const struct sim *sim, struct err *err)
 {
-	size_t need = sim->fleet.n + sim->dispatchers.n + RUN_SPARE_FDS;
+	size_t need = sim->n_devices + sim->dispatchers.n + RUN_SPARE_FDS;
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
@@ -217,7 +241,7 @@ run_set_phase(struct run *run, enum sim_phase phase, double at_most_s, uint64_t 
 static bool
 run_any_stopped(const struct sim *sim)
 {
-	for (size_t i = 0; i < sim->fleet.n; i++)
+	for (size_t i = 0; i < sim->n_devices; i++)
 		if (sim->devices[i].peer.state == PEER_STOPPED)
 			return true;
 	for (size_t i = 0; i < sim->dispatchers.n; i++)
@@ -230,7 +254,7 @@ run_any_stopped(const struct sim *sim)
 static bool
 run_all_settled(const struct sim *sim)
 {
-	for (size_t i = 0; i < sim->fleet.n; i++) {
+	for (size_t i = 0; i < sim->n_devices; i++) {
 		const struct peer *peer = &sim->devices[i].peer;
 
 		if (!peer->was_ready && peer->state != PEER_STOPPED)
@@ -248,7 +272,7 @@ run_all_settled(const struct sim *sim)
 static bool
 run_all_acked(const struct sim *sim)
 {
-	for (size_t i = 0; i < sim->fleet.n; i++)
+	for (size_t i = 0; i < sim->n_devices; i++)
 		if (device_waiting(&sim->devices[i]) > 0)
 			return false;
 	return true;
@@ -284,13 +308,26 @@ run_consoles_are_there(const struct sim *sim)
 	return true;
 }
 
+/* What desks asked for comes to the doors a moment after it is acknowledged. */
+static bool
+run_lists_settled(const struct sim *sim, uint64_t now_ns)
+{
+	if (sim->offices.n == 0)
+		return true;
+	for (size_t i = 0; i < sim->fleet.n; i++)
+		if (!device_list_settled(&sim->devices[i]))
+			return false;
+	return now_ns - sim->list_heard_ns > seconds_ns(RUN_LIST_QUIET_S);
+}
+
 /* Acked is not yet seen: alarms get a moment more, in case a console may see them.
  * The moment begins when the consoles are there, who may still be on their way back. */
 static void
 run_look_draining(struct run *run, bool late, uint64_t now_ns)
 {
 	struct sim *sim = &run->sim;
-	bool seen = sim->dispatchers.n == 0 || sim->alarms.seen == sim->alarms.sent;
+	bool seen = (sim->dispatchers.n == 0 || sim->alarms.seen == sim->alarms.sent) &&
+		    run_lists_settled(sim, now_ns);
 
 	if (!sim->drained && run_all_acked(sim) && (late || run_consoles_are_there(sim))) {
 		sim->drained = true;
@@ -312,14 +349,14 @@ run_look(struct run *run, uint64_t now_ns)
 	case SIM_SETTLING:
 		if (late && !run_all_settled(sim))
 			log_warning("sim", "starting with %zu of %zu clients connected",
-				    sim->peers.ready, sim->fleet.n + sim->dispatchers.n);
+				    sim->peers.ready, sim->n_devices + sim->dispatchers.n);
 		if (late || run_all_settled(sim))
 			run_start(run, now_ns);
 		break;
 	case SIM_RUNNING:
 		/* without a duration, the end of the work ends the run */
 		if (late || (sim->phase_end_ns == 0 && traffic_is_over(sim) && run_all_acked(sim) &&
-			     sim->fleet.n > 0))
+			     sim->n_devices > 0))
 			run_drain(run, now_ns);
 		break;
 	case SIM_DRAINING:
@@ -352,7 +389,7 @@ run_connect(struct sim *sim, uint64_t now_ms)
 	/* consoles first: they are few, and alarms wait for nobody */
 	for (size_t i = 0; i < sim->dispatchers.n; i++)
 		peer_try(&sim->consoles[i].peer, now_ms);
-	for (size_t i = 0; i < sim->fleet.n; i++)
+	for (size_t i = 0; i < sim->n_devices; i++)
 		peer_try(&sim->devices[i].peer, now_ms);
 }
 
@@ -363,7 +400,7 @@ run_second(struct run *run, uint64_t now_ns)
 	uint64_t now_ms = now_ns / 1000000;
 	struct err err;
 
-	for (size_t i = 0; i < sim->fleet.n; i++)
+	for (size_t i = 0; i < sim->n_devices; i++)
 		device_tick(&sim->devices[i], now_ms);
 	for (size_t i = 0; i < sim->dispatchers.n; i++)
 		console_tick(&sim->consoles[i], now_ms);
@@ -477,7 +514,7 @@ run_tear_down(struct run *run)
 
 	/* first those who use streams, then the streams, then the loop below them */
 	sim->peers.closing = true;
-	for (size_t i = 0; sim->devices != NULL && i < sim->fleet.n; i++)
+	for (size_t i = 0; sim->devices != NULL && i < sim->n_devices; i++)
 		device_fini(&sim->devices[i]);
 	for (size_t i = 0; sim->consoles != NULL && i < sim->dispatchers.n; i++)
 		console_fini(&sim->consoles[i]);
@@ -492,6 +529,8 @@ run_tear_down(struct run *run)
 	names_free(&sim->names);
 	enrolments_free(&sim->fleet);
 	enrolments_free(&sim->dispatchers);
+	enrolments_free(&sim->offices);
+	free(sim->grant_group);
 	free(sim->devices);
 	free(sim->consoles);
 	free(sim->scratch);
@@ -506,6 +545,8 @@ run_end(struct run *run)
 	struct err err;
 
 	progress_end(&run->progress);
+	for (size_t i = 0; i < sim->fleet.n; i++)
+		device_write_down_list(&sim->devices[i]);
 	if (sim->ledger != NULL && run->status == 0 && ledger_flush(sim->ledger, &err) != RC_OK) {
 		log_error("sim", "%s", err.msg);
 		run->status = 1;
@@ -528,6 +569,7 @@ run_fleet(const struct run_options *options)
 	sim->begun_us = clock_wall_us();
 	sim->begun_ns = clock_mono_ns();
 	sim->scratch = xcalloc(1, SIM_SCRATCH_BYTES);
+	sim->grant_group = xstrdup(options->grant_group);
 	sim->peers.handshakes_max = (unsigned)options->handshakes;
 	sim->peers.resume = !options->no_resume;
 	sim->peers.source_addresses = (unsigned)options->source_addresses;

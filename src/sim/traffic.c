@@ -130,6 +130,22 @@ traffic_replay(struct sim *sim, uint64_t elapsed_ns)
 	}
 }
 
+/* The desks ask in turn. */
+static void
+traffic_register(struct sim *sim, uint64_t elapsed_ns)
+{
+	uint64_t due = pace_due(&sim->registering, elapsed_ns);
+	int64_t now_us = clock_wall_us();
+
+	if (due > sim->tally.registrations + TRAFFIC_TURN_MAX)
+		due = sim->tally.registrations + TRAFFIC_TURN_MAX;
+	for (; sim->tally.registrations < due; sim->tally.registrations++) {
+		size_t desk = sim->tally.registrations % sim->offices.n;
+
+		device_add_registration(&sim->devices[sim->fleet.n + desk], now_us);
+	}
+}
+
 void
 traffic_turn(struct sim *sim, uint64_t now_ns)
 {
@@ -138,6 +154,8 @@ traffic_turn(struct sim *sim, uint64_t now_ns)
 
 	if (sim->records.per_s > 0)
 		traffic_live(sim, elapsed_ns);
+	if (sim->registering.per_s > 0)
+		traffic_register(sim, elapsed_ns);
 	if (sim->n_replaying > 0 && sim->replay.speed > 0)
 		traffic_replay(sim, elapsed_ns);
 	traffic_restore(sim, now_ns);
@@ -148,7 +166,7 @@ traffic_turn(struct sim *sim, uint64_t now_ns)
 bool
 traffic_is_over(const struct sim *sim)
 {
-	if (sim->records.per_s > 0 || sim->raising.per_s > 0)
+	if (sim->records.per_s > 0 || sim->raising.per_s > 0 || sim->registering.per_s > 0)
 		return false;
 	return sim->n_replaying == 0 || sim->replay.speed <= 0 || replay_is_over(&sim->replay);
 }

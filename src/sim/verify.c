@@ -46,24 +46,39 @@ verify_wait_for_rows(struct verify_db *db, uint64_t acked, uint64_t until_ms, st
 	return rc;
 }
 
+/* Records and lists, as PostgreSQL has them now. */
 static enum rc
-verify_records(struct compare *compare, const struct verify_options *options,
-	       struct compare_result *result, struct err *err)
+verify_look(struct verify_db *db, struct verify_cores *cores, struct verify_result *result,
+	    struct err *err)
+{
+	enum rc rc = verify_db_look(db, cores->compare, err);
+
+	if (rc == RC_OK)
+		rc = verify_db_look_lists(db, &cores->lists, err);
+	if (rc != RC_OK)
+		return rc;
+	compare_finish(cores->compare, &result->records);
+	lists_finish(&cores->lists, &result->lists);
+	return RC_OK;
+}
+
+static enum rc
+verify_records(struct verify_cores *cores, const struct verify_options *options,
+	       struct verify_result *result, struct err *err)
 {
 	uint64_t until_ms = clock_mono_ms() + (uint64_t)(options->wait_s * 1000);
-	uint64_t acked = compare_count_acked(compare);
+	uint64_t acked = compare_count_acked(cores->compare);
 	struct verify_db *db = NULL;
 	enum rc rc = verify_db_open(&db, options->conninfo, err);
 
 	while (rc == RC_OK) {
 		rc = verify_wait_for_rows(db, acked, until_ms, err);
 		if (rc == RC_OK)
-			rc = verify_db_look(db, compare, err);
+			rc = verify_look(db, cores, result, err);
 		if (rc != RC_OK)
 			break;
-		compare_finish(compare, result);
 		/* rows of other ledgers may have made up the count: then it looks again */
-		if (!verify_only_lost(result) || clock_mono_ms() >= until_ms)
+		if (!verify_only_lost(&result->records) || clock_mono_ms() >= until_ms)
 			break;
 		verify_pause();
 	}
@@ -74,26 +89,25 @@ verify_records(struct compare *compare, const struct verify_options *options,
 int
 run_verify(const struct verify_options *options)
 {
-	struct compare *compare = compare_new();
-	struct sightings *sightings = sightings_new();
-	struct compare_result records = {0};
-	struct sightings_result alarms = {0};
+	struct verify_cores cores = {.compare = compare_new(), .sightings = sightings_new()};
+	struct verify_result result = {0};
 	struct err err = {0};
-	bool expected;
 	int status = 2;
 
-	if (verify_load_ledger(options->ledger_dir, compare, sightings, &err) != RC_OK ||
-	    verify_records(compare, options, &records, &err) != RC_OK) {
+	if (verify_load_ledger(options->ledger_dir, &cores, &err) != RC_OK ||
+	    verify_records(&cores, options, &result, &err) != RC_OK) {
 		(void)fprintf(stderr, "gatehouse-sim: %s\n", err.msg);
 		goto out;
 	}
-	sightings_finish(sightings, compare, &alarms);
-	expected = options->expect_alarms == VERIFY_EXPECT_ALL ||
-		   (options->expect_alarms == VERIFY_EXPECT_AUTO && alarms.subscribed);
-	verify_report(&records, &alarms, expected, options->json);
-	status = verify_is_right(&records, &alarms, expected) ? 0 : 1;
+	sightings_finish(cores.sightings, cores.compare, &result.alarms);
+	result.alarms_expected =
+		options->expect_alarms == VERIFY_EXPECT_ALL ||
+		(options->expect_alarms == VERIFY_EXPECT_AUTO && result.alarms.subscribed);
+	verify_report(&result, options->json);
+	status = verify_is_right(&result) ? 0 : 1;
 out:
-	sightings_free(&sightings);
-	compare_free(&compare);
+	lists_fini(&cores.lists);
+	sightings_free(&cores.sightings);
+	compare_free(&cores.compare);
 	return status;
 }

@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "sim/verify.h"
+#include "verify_db_priv.h"
 
 #define DB_COUNT                                                                                   \
 	"SELECT (SELECT count(*) FROM gatehouse.records WHERE epoch >= 0)"                         \
@@ -90,9 +91,8 @@ verify_db_close(struct verify_db **out)
 	free(db);
 }
 
-/* Runs a statement that gives rows, in `format` 0 (text). */
-static enum rc
-db_query(struct verify_db *db, const char *sql, PGresult **result, struct err *err)
+enum rc
+verify_db_query(struct verify_db *db, const char *sql, PGresult **result, struct err *err)
 {
 	*result = PQexec(db->conn, sql);
 	if (PQresultStatus(*result) != PGRES_TUPLES_OK &&
@@ -108,7 +108,7 @@ static enum rc
 db_command(struct verify_db *db, const char *sql, struct err *err)
 {
 	PGresult *result = NULL;
-	enum rc rc = db_query(db, sql, &result, err);
+	enum rc rc = verify_db_query(db, sql, &result, err);
 
 	PQclear(result);
 	return rc;
@@ -118,7 +118,7 @@ enum rc
 verify_db_count(struct verify_db *db, uint64_t *rows, struct err *err)
 {
 	PGresult *result = NULL;
-	enum rc rc = db_query(db, DB_COUNT, &result, err);
+	enum rc rc = verify_db_query(db, DB_COUNT, &result, err);
 
 	if (rc == RC_OK)
 		*rows = strtoull(PQgetvalue(result, 0, 0), NULL, 10);
@@ -158,8 +158,10 @@ static enum rc
 db_load_controllers(struct verify_db *db, const struct compare *compare, struct err *err)
 {
 	PGresult *result = NULL;
-	enum rc rc =
-		db_query(db, "SELECT controller_id, name FROM gatehouse.controllers", &result, err);
+	enum rc rc = verify_db_query(db,
+				     "SELECT controller_id, name FROM gatehouse.controllers"
+				     " UNION ALL SELECT desk_id, name FROM gatehouse.desks",
+				     &result, err);
 
 	db->controllers.none = COMPARE_NO_CONTROLLER;
 	for (int i = 0; rc == RC_OK && i < PQntuples(result); i++)
@@ -173,9 +175,9 @@ static enum rc
 db_load_doors(struct verify_db *db, struct err *err)
 {
 	PGresult *result = NULL;
-	enum rc rc =
-		db_query(db, "SELECT door_id, number FROM gatehouse.doors WHERE number IS NOT NULL",
-			 &result, err);
+	enum rc rc = verify_db_query(
+		db, "SELECT door_id, number FROM gatehouse.doors WHERE number IS NOT NULL", &result,
+		err);
 
 	for (int i = 0; rc == RC_OK && i < PQntuples(result); i++)
 		rc = id_map_set(&db->doors, PQgetvalue(result, i, 0),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads a whole ledger and tells it to the two cores.  The numbers of streams
+ * Reads a whole ledger and tells it to the three cores.  The numbers of streams
  * and consoles hold within one file of the ledger; here they become those of
  * the cores.
  */
@@ -13,7 +13,10 @@
 struct verify_loader {
 	struct compare *compare;
 	struct sightings *sightings;
+	struct lists *lists;
+	struct names names; /* of controllers, by stream of the file */
 	struct number_map streams, consoles;
+	struct number_map by_stream; /* numbers of names */
 };
 
 static void
@@ -65,18 +68,33 @@ verify_load_console_entry(struct verify_loader *l, const struct ledger_entry *en
 }
 
 static enum rc
+verify_load_list(struct verify_loader *l, const struct ledger_entry *entry, struct err *err)
+{
+	uint32_t name;
+
+	if (number_map_get(&l->by_stream, "stream", entry->id, &name, err) != RC_OK)
+		return RC_INVALID;
+	lists_held(l->lists, names_text(&l->names, name), entry->position, entry->seq,
+		   entry->last_seq);
+	return RC_OK;
+}
+
+static enum rc
 verify_load_entry(void *arg, const struct ledger_entry *entry, struct err *err)
 {
 	struct verify_loader *l = arg;
 
 	switch (entry->type) {
 	case LEDGER_RUN:
-		l->streams.n = 0;
+		l->streams.n = l->by_stream.n = 0;
 		l->consoles.n = 0;
 		break;
 	case LEDGER_STREAM:
 		number_map_add(&l->streams, compare_stream(l->compare, entry->name, entry->epoch));
+		number_map_add(&l->by_stream, names_add(&l->names, entry->name));
 		break;
+	case LEDGER_LIST:
+		return verify_load_list(l, entry, err);
 	case LEDGER_CONSOLE:
 		number_map_add(&l->consoles, sightings_console(l->sightings, entry->name));
 		break;
@@ -98,15 +116,17 @@ verify_load_entry(void *arg, const struct ledger_entry *entry, struct err *err)
 }
 
 enum rc
-verify_load_ledger(const char *dir, struct compare *compare, struct sightings *sightings,
-		   struct err *err)
+verify_load_ledger(const char *dir, struct verify_cores *cores, struct err *err)
 {
-	struct verify_loader l = {.compare = compare, .sightings = sightings};
+	struct verify_loader l = {
+		.compare = cores->compare, .sightings = cores->sightings, .lists = &cores->lists};
 	enum rc rc = ledger_read(dir, verify_load_entry, &l, err);
 
 	number_map_free(&l.streams);
+	number_map_free(&l.by_stream);
+	names_free(&l.names);
 	number_map_free(&l.consoles);
-	if (rc == RC_OK && compare_controller_name(compare, 0) == NULL)
+	if (rc == RC_OK && compare_controller_name(cores->compare, 0) == NULL)
 		rc = err_invalid(err, "the ledger \"%s\" is empty", dir);
 	return rc;
 }

@@ -10,13 +10,13 @@
 #include "sim/verify.h"
 
 bool
-verify_is_right(const struct compare_result *records, const struct sightings_result *alarms,
-		bool alarms_expected)
+verify_is_right(const struct verify_result *result)
 {
 	for (size_t i = 0; i < COMPARE_FAULTS; i++)
-		if (records->faults[i] > 0)
+		if (result->records.faults[i] > 0)
 			return false;
-	return alarms->twice == 0 && (!alarms_expected || alarms->missing == 0);
+	return result->alarms.twice == 0 && result->lists.differing == 0 &&
+	       (!result->alarms_expected || result->alarms.missing == 0);
 }
 
 /* ---- JSON ------------------------------------------------------------------------------ */
@@ -77,13 +77,27 @@ json_alarms(const struct sightings_result *alarms, bool expected)
 	return object;
 }
 
-static void
-verify_report_json(const struct compare_result *records, const struct sightings_result *alarms,
-		   bool expected)
+static json_t *
+json_lists(const struct lists_result *lists)
 {
+	json_t *object = json_object(), *examples = json_array();
+
+	report_count(object, "controllers", lists->controllers);
+	report_count(object, "rights", lists->rights);
+	report_count(object, "differing", lists->differing);
+	for (size_t i = 0; i < LISTS_EXAMPLES && i < lists->differing; i++)
+		(void)json_array_append_new(examples, json_string(lists->examples[i]));
+	(void)json_object_set_new(object, "examples", examples);
+	return object;
+}
+
+static void
+verify_report_json(const struct verify_result *result)
+{
+	const struct compare_result *records = &result->records;
 	json_t *root = json_object();
 
-	report_bool(root, "ok", verify_is_right(records, alarms, expected));
+	report_bool(root, "ok", verify_is_right(result));
 	report_count(root, "controllers", records->controllers);
 	report_count(root, "sent", records->sent);
 	report_count(root, "acked", records->acked);
@@ -93,7 +107,9 @@ verify_report_json(const struct compare_result *records, const struct sightings_
 	for (size_t i = 0; i < COMPARE_FAULTS; i++)
 		report_count(root, compare_fault_name((enum compare_fault)i), records->faults[i]);
 	(void)json_object_set_new(root, "examples", json_examples(records));
-	(void)json_object_set_new(root, "alarms", json_alarms(alarms, expected));
+	(void)json_object_set_new(root, "alarms",
+				  json_alarms(&result->alarms, result->alarms_expected));
+	(void)json_object_set_new(root, "lists", json_lists(&result->lists));
 	report_print(root);
 }
 
@@ -126,9 +142,23 @@ print_faults(const struct compare_result *records)
 }
 
 static void
-verify_report_text(const struct compare_result *records, const struct sightings_result *alarms,
-		   bool expected)
+print_lists(const struct lists_result *lists)
 {
+	if (lists->controllers == 0)
+		return;
+	printf("lists          %" PRIu64 " controllers hold %" PRIu64 " rights, %" PRIu64
+	       " differ from the register\n",
+	       lists->controllers, lists->rights, lists->differing);
+	for (size_t i = 0; i < LISTS_EXAMPLES && i < lists->differing; i++)
+		printf("  controller %s\n", lists->examples[i]);
+}
+
+static void
+verify_report_text(const struct verify_result *result)
+{
+	const struct compare_result *records = &result->records;
+	const struct sightings_result *alarms = &result->alarms;
+
 	printf("controllers    %" PRIu64 "\nrecords        %" PRIu64 " sent, %" PRIu64
 	       " acknowledged, %" PRIu64 " stored, %" PRIu64 " in quarantine\n",
 	       records->controllers, records->sent, records->acked, records->stored,
@@ -145,15 +175,15 @@ verify_report_text(const struct compare_result *records, const struct sightings_
 		for (size_t i = 0; i < alarms->n_consoles; i++)
 			print_latency(alarms->consoles[i].name, &alarms->consoles[i].latency);
 	}
-	puts(verify_is_right(records, alarms, expected) ? "all is right" : "NOT RIGHT");
+	print_lists(&result->lists);
+	puts(verify_is_right(result) ? "all is right" : "NOT RIGHT");
 }
 
 void
-verify_report(const struct compare_result *records, const struct sightings_result *alarms,
-	      bool alarms_expected, bool json)
+verify_report(const struct verify_result *result, bool json)
 {
 	if (json)
-		verify_report_json(records, alarms, alarms_expected);
+		verify_report_json(result);
 	else
-		verify_report_text(records, alarms, alarms_expected);
+		verify_report_text(result);
 }

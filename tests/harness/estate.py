@@ -24,6 +24,7 @@ class Estate:
         self.consoles = {f"desk-{station}" + (f"-{i}" if i > 1 else ""): station
                          for station in self.stations for i in range(1, consoles + 1)}
         self._two_doors = two_doors
+        self.offices = {}  # registration desks: name -> columns
 
     def district(self, index):
         """Code of the area that the controller of this index lies in."""
@@ -70,3 +71,41 @@ class Estate:
             for i in indexes for number, code in enumerate(self.doors(i), start=1)]
         yield "consoles", [{"name": console, "station": station}
                            for console, station in self.consoles.items()]
+
+
+class RightsEstate(Estate):
+    """An estate whose cards are registered: each site has a time zone, a group "all" of its
+    doors, two units (u1 with the doors of its first controller, u2 with those of its second),
+    and a landlord for each unit; one manager, "office", has all sites.
+    """
+
+    def __init__(self, controllers, timezone="Europe/Berlin", **how):
+        super().__init__(controllers, **how)
+        self.timezone = timezone
+        self.sites = list(dict.fromkeys(self.site(i) for i in range(controllers)))
+        self.offices = {"office": {"role": "manager", "sites": ",".join(self.sites)}}
+        for site in self.sites:
+            for unit in self._units(site):
+                self.offices[f"owner-{site}-{unit}"] = {"role": "landlord",
+                                                        "units": f"{site}/{unit}"}
+
+    def controllers_of(self, site):
+        """Indexes of the controllers there."""
+        return [i for i in range(len(self.controllers)) if self.site(i) == site]
+
+    def _units(self, site):
+        return {f"u{n}": self.doors(i)
+                for n, i in enumerate(self.controllers_of(site)[:2], start=1)}
+
+    def _sections(self):
+        for section, rows in super()._sections():
+            if section == "sites":
+                rows = [{**row, "timezone": self.timezone} for row in rows]
+            yield section, rows
+        yield "units", [{"code": unit, "name": f"Unit {unit}", "site": site,
+                         "doors": ",".join(doors)}
+                        for site in self.sites for unit, doors in self._units(site).items()]
+        yield "groups", [{"code": "all", "name": "All doors", "site": site, "doors": ",".join(
+            door for i in self.controllers_of(site) for door in self.doors(i))}
+                         for site in self.sites]
+        yield "desks", [{"name": name, **columns} for name, columns in self.offices.items()]

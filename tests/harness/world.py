@@ -205,6 +205,7 @@ class World:
         self.config = self.home / "gatehoused.yaml"
         self.fleet = self.folder / "fleet"
         self.desks = self.folder / "desks"
+        self.offices = self.folder / "offices"  # registration desks
         self.daemon = None
         self.programs = []
 
@@ -226,6 +227,8 @@ class World:
         self.ctl("setup", "apply", self.folder / "setup.yaml")
         self.ctl("controller", "issue", "--all", "--out", self.fleet)
         self.ctl("console", "issue", "--all", "--out", self.desks)
+        if estate.offices:
+            self.ctl("desk", "issue", "--all", "--out", self.offices)
 
     def configure(self, settings):
         """Sets keys of the configuration: {"fleet.gap_wait_ms": 500}."""

@@ -60,7 +60,7 @@ class Controller(Connection):
         hello = pb.Hello(protocol=protocol, epoch=epoch, clock_us=now_us(), firmware=FIRMWARE,
                          acked_seq=self.acked if acked_seq is None else acked_seq,
                          doors=[pb.Door(number=d["number"], code=d.get("code", ""))
-                                for d in doors])
+                                for d in doors], list_number=self.list_number())
         self.welcome = None
         self.send(pb.FromController(hello=hello))
         self._step_until(lambda: self.welcome, "Welcome", timeout)
@@ -159,7 +159,17 @@ class Controller(Connection):
             self.heartbeat_replies.append(message.heartbeat_reply)
         elif name == "goaway":
             raise Refused(message.goaway)
+        else:
+            self.on_list(name, message)
         return name
+
+    # -- a controller without a list of rights; one that has one is in rights.py --
+
+    def list_number(self):
+        return 0
+
+    def on_list(self, name, message):
+        """ListBegin, ListChange or ListEnd."""
 
     def _on_ack(self, seq):
         self.acks.append(seq)

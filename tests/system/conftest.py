@@ -58,10 +58,10 @@ def make_world(postgres):
     """Makes worlds with an estate of some size, not started; ends them with the module."""
     worlds = []
 
-    def make(controllers=6, prefix=(), conninfo=None, **estate):
+    def make(controllers=6, prefix=(), conninfo=None, kind=Estate, **estate):
         world = World(make_folder(), BUILD, conninfo or postgres.create_database(), prefix)
         worlds.append(world)
-        world.estate = Estate(controllers, **estate)
+        world.estate = kind(controllers, **estate)
         world.initialise()
         world.furnish(world.estate)
         return world

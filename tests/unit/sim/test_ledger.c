@@ -38,6 +38,7 @@ static const struct ledger_entry samples[] = {
 	 .snapshot = 1,
 	 .name = "0123456789012345678901234567890123456789012345678901234567890123"},
 	{.type = LEDGER_SNAPSHOT_END, .id = 2, .mono_ns = 4, .position = 5},
+	{.type = LEDGER_LIST, .id = 1, .position = 5, .seq = 6, .last_seq = UINT64_MAX},
 };
 
 static void
