@@ -366,6 +366,17 @@ worker_new_consoles(struct worker *worker, struct err *err)
 	return consoles_new(&worker->consoles, worker->loop, &conf, worker->setup.hub, err);
 }
 
+/* The hub's credit, or the registrar's, and room for what a session says itself. */
+static size_t
+worker_output_limit(const struct settings *settings)
+{
+	int64_t queue_kb = settings->console_queue_kb > settings->rights_queue_kb
+				   ? settings->console_queue_kb
+				   : settings->rights_queue_kb;
+
+	return ((size_t)queue_kb + 64) * 1024;
+}
+
 enum rc
 worker_new(struct worker **out, const struct worker_setup *setup, struct err *err)
 {
@@ -379,8 +390,7 @@ worker_new(struct worker **out, const struct worker_setup *setup, struct err *er
 		.linger_ms = (uint64_t)settings->linger_ms,
 		.linger_max = (size_t)settings->linger_max,
 		.read_budget_bytes = (size_t)settings->read_budget_kb * 1024,
-		/* the hub's credit, and room for what a session says itself */
-		.output_limit_bytes = (size_t)settings->console_queue_kb * 1024 + 64 * 1024,
+		.output_limit_bytes = worker_output_limit(settings),
 	};
 	enum rc rc;
 

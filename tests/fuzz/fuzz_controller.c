@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * libFuzzer target: bytes as what a controller sends, taken the way that the
- * session takes them: frame, message, look at the record, token for card, body
+ * libFuzzer target: bytes as what a controller or a registration desk sends, taken the
+ * way that the session takes them: frame, message, look at the record, token for card, body
  * of a journal entry; or quarantine.
  *
  * Beside crashes it looks for values outside the bounds that the headers
@@ -15,6 +15,7 @@
 #include "wire/controller_msg.h"
 #include "wire/frame.h"
 #include "wire/kind.h"
+#include "wire/registration.h"
 
 enum { FRAME_MAX = 64 * 1024, ARENA_BYTES = 128 * 1024 };
 
@@ -27,6 +28,7 @@ check_hello(const struct hello *hello)
 	must(hello->clock_us >= 0 && hello->clock_us <= INT64_MAX / 2);
 	must(strlen(hello->firmware) <= HELLO_TEXT_MAX);
 	must(hello->n_doors <= CONTROLLER_DOORS_MAX);
+	must(hello->list_number <= LIST_NUMBER_MAX);
 	for (size_t i = 0; i < hello->n_doors; i++)
 		must(strlen(hello->doors[i].code) <= HELLO_TEXT_MAX);
 }
@@ -81,6 +83,38 @@ check_body(struct record *record, bool has_card)
 	free(body);
 }
 
+/* The same record, as if a registration desk had sent it. */
+static void
+take_registration(struct arena *arena, const struct reported *reported)
+{
+	struct registration ask;
+	const char *site = NULL;
+	struct err err = {0};
+	size_t card_len;
+	enum reject reject = registration_check(arena, reported, &ask, &site, &err);
+
+	must((reject == REJECT_NONE) == (err.msg[0] == '\0'));
+	must(ask.seq == reported_seq(reported));
+	if (reject != REJECT_NONE) {
+		must(reject_name(reject) != NULL);
+		return;
+	}
+	(void)reported_card(reported, &card_len);
+	must(card_len >= 1 && card_len <= CARD_MAX);
+	must(site[0] != '\0' && strlen(site) <= RIGHT_TEXT_MAX);
+	must(strlen(ask.unit) <= RIGHT_TEXT_MAX && strlen(ask.group) <= RIGHT_TEXT_MAX);
+	must(ask.card_kind <= CARD_KIND_STAFF && ask.sealed_len <= RIGHT_SEALED_MAX);
+	must(ask.n_doors <= RIGHT_DOORS_MAX && ask.n_hours <= RIGHT_HOURS_MAX);
+	must(ask.valid_until_us == 0 || ask.valid_until_us > ask.valid_from_us);
+	for (size_t i = 0; i < ask.n_doors; i++)
+		must(ask.doors[i][0] != '\0' && strlen(ask.doors[i]) <= RIGHT_TEXT_MAX);
+	for (size_t i = 0; i < ask.n_hours; i++) {
+		must(ask.hours[i].from_minute < ask.hours[i].to_minute);
+		must(ask.hours[i].to_minute <= WEEK_MINUTES);
+		must(i == 0 || ask.hours[i].from_minute > ask.hours[i - 1].to_minute);
+	}
+}
+
 static void
 take_record(struct arena *arena, struct reported *reported)
 {
@@ -89,6 +123,7 @@ take_record(struct arena *arena, struct reported *reported)
 	size_t card_len;
 	enum reject reject;
 
+	take_registration(arena, reported);
 	must(reported_seq(reported) >= 1 && reported_seq(reported) <= SEQ_MAX);
 	(void)reported_door(reported);
 	reject = reported_check(arena, reported, &record, &err);
@@ -126,7 +161,11 @@ take_message(struct arena *arena, const uint8_t *payload, size_t len)
 	case CONTROLLER_MSG_LOST:
 		must(msg.lost.from >= 1 && msg.lost.from <= msg.lost.to && msg.lost.to <= SEQ_MAX);
 		break;
+	case CONTROLLER_MSG_CONFIRM:
+		must(msg.confirmed <= LIST_NUMBER_MAX);
+		break;
 	case CONTROLLER_MSG_HEARTBEAT:
+	case CONTROLLER_MSG_TYPES:
 		break;
 	}
 }

@@ -18,7 +18,9 @@ class Estate:
     Each station has `consoles`: desk-north, desk-north-2 and so on.
     """
 
-    def __init__(self, controllers, two_doors=0, stations=STATIONS, consoles=1):
+    def __init__(self, controllers, two_doors=0, stations=STATIONS, consoles=1,
+                 per_site=CONTROLLERS_PER_SITE):
+        self._per_site = per_site
         self.stations = list(stations)
         self.controllers = [f"ctl-{i:05d}" for i in range(1, controllers + 1)]
         self.consoles = {f"desk-{station}" + (f"-{i}" if i > 1 else ""): station
@@ -32,7 +34,7 @@ class Estate:
 
     def site(self, index):
         station = self.stations[index % len(self.stations)]
-        return f"{station}-{index // len(self.stations) // CONTROLLERS_PER_SITE + 1:03d}"
+        return f"{station}-{index // len(self.stations) // self._per_site + 1:03d}"
 
     def doors(self, index):
         """Codes of this controller's doors, by number from 1."""

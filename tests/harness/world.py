@@ -206,6 +206,7 @@ class World:
         self.fleet = self.folder / "fleet"
         self.desks = self.folder / "desks"
         self.offices = self.folder / "offices"  # registration desks
+        self.managers = self.folder / "managers"  # those of them that a fleet plays
         self.daemon = None
         self.programs = []
 
@@ -229,6 +230,10 @@ class World:
         self.ctl("console", "issue", "--all", "--out", self.desks)
         if estate.offices:
             self.ctl("desk", "issue", "--all", "--out", self.offices)
+            self.managers.mkdir()
+            for name, columns in estate.offices.items():
+                if columns["role"] == "manager":
+                    (self.managers / name).symlink_to(self.offices / name)
 
     def configure(self, settings):
         """Sets keys of the configuration: {"fleet.gap_wait_ms": 500}."""

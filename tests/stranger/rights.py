@@ -100,7 +100,7 @@ class DoorController(Controller):
         self.lists = []               # (number, full, rights) of every list that came whole
         self._coming = None           # ListBegin of the list that is coming
         self._put, self._removed = [], []
-        self._held = []               # whole lists that are not in force yet
+        self.held_back = []               # whole lists that are not in force yet
         said = json.loads((enrolment.folder / "client.json").read_text(encoding="utf-8"))
         self._key = base64.b64decode(said["card_key_site"])
         super().__init__(enrolment, **how)
@@ -124,21 +124,21 @@ class DoorController(Controller):
             self._coming = None
             self.lists.append((whole[0].number, whole[0].full, len(whole[1])))
             if self.obeys == "late":
-                self._held.append(whole)
+                self.held_back.append(whole)
             else:
                 self._take_into_force(*whole)
 
     def connect(self):
         # what broke off is forgotten, and comes again
         self._coming = None
-        self._held = []
+        self.held_back = []
         super().connect()
 
     def confirm_now(self):
         """A late controller: takes into force what came so far."""
-        for whole in self._held:
+        for whole in self.held_back:
             self._take_into_force(*whole)
-        self._held = []
+        self.held_back = []
 
     def wait_list(self, condition=lambda self: True, timeout=None):
         """Until a list came whole after which the condition holds."""
@@ -168,6 +168,11 @@ class DoorController(Controller):
         """The rights of the card at the door that are in force here."""
         key = self.card_key(card)
         return [r for n, r in self.rights.items() if n.card_key == key and n.door == door]
+
+    def promised(self, card):
+        """A late controller: a right of the card came, and is not in force."""
+        key = self.card_key(card)
+        return any(right.card_key == key for _, put, _ in self.held_back for right in put)
 
     def opens(self, card, door=1, at_us=None):
         """What this controller decides: by the list, and by nothing else."""
