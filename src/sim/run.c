@@ -545,7 +545,8 @@ run_end(struct run *run)
 	struct err err;
 
 	progress_end(&run->progress);
-	for (size_t i = 0; i < sim->fleet.n; i++)
+	/* of a run that didn't wait, the last list may still be on its way */
+	for (size_t i = 0; i < sim->fleet.n && sim->drained; i++)
 		device_write_down_list(&sim->devices[i]);
 	if (sim->ledger != NULL && run->status == 0 && ledger_flush(sim->ledger, &err) != RC_OK) {
 		log_error("sim", "%s", err.msg);

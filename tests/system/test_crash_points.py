@@ -20,6 +20,7 @@ import signal
 import subprocess
 
 import pytest
+from harness.estate import RightsEstate
 from harness.world import TOP, wait_until
 
 BUILD = TOP / os.environ.get("BUILD", "build")
@@ -73,7 +74,8 @@ class Mortal:
         (programs / "gatehoused").symlink_to(CRASHING.resolve())
         world.build = programs
         world.start()
-        self.fleet = world.sim("--rate", RATE, "--alarms", 20, "--duration", 3600)
+        self.fleet = world.sim("--rate", RATE, "--alarms", 20, "--duration", 3600,
+                               "--desk-dir", world.managers, "--registrations", 100, "--drain")
         self.live()
 
     def live(self):
@@ -108,7 +110,7 @@ class Mortal:
 def mortal(make_world):
     """One world for all: what one death left behind is what the next life begins with."""
     assert POINTS, f"{CRASHING} is missing: make crash"
-    world = make_world(controllers=4)
+    world = make_world(controllers=4, kind=RightsEstate)
     world.configure(QUICK)
     return Mortal(world)
 
