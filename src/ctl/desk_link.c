@@ -465,6 +465,7 @@ link_open(struct link *link, struct err *err)
 {
 	const struct loop_hooks hooks = {.on_turn = link_turn_cb, .arg = link};
 	const struct stream_limits limits = {.handshake_timeout_ms = HANDSHAKE_TIMEOUT_MS,
+					     .handshake_steps = 1,
 					     .read_budget_bytes = READ_BUDGET,
 					     .output_limit_bytes = OUTPUT_LIMIT};
 	enum rc rc = link_lock(link, err);

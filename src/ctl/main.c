@@ -9,7 +9,9 @@
 
 #include "ctl/setup.h"
 #include "ctl/verbs.h"
+#include "store/admin.h"
 #include "wire/alarm.h"
+#include "wire/kind.h"
 
 static const struct verb verbs[] = {
 	{NULL, "init", verb_init, 0, "make a new installation"},
@@ -53,6 +55,19 @@ static const struct verb verbs[] = {
 	{"web", "init", verb_web_init, 0, "what gatehouse-web needs to run"},
 	{"web", "enrol", verb_web_enrol, 0, "its way to the daemon, for new stations"},
 	{"web", "status", verb_web_status, 0, "what gatehouse-web is doing"},
+
+	{"card", "register", verb_card, KIND_CODE_CARD_REGISTERED, "register a card"},
+	{"card", "extend", verb_card, KIND_CODE_CARD_EXTENDED, "give a card another window"},
+	{"card", "suspend", verb_card, KIND_CODE_CARD_SUSPENDED, "let a card open nothing for now"},
+	{"card", "resume", verb_card, KIND_CODE_CARD_RESUMED, "let it open again"},
+	{"card", "lost", verb_card, KIND_CODE_CARD_REPORTED_LOST, "report a card lost"},
+	{"card", "revoke", verb_card, KIND_CODE_CARD_REVOKED, "end a card for good"},
+	{"card", "list", verb_card_list, ADMIN_SITE_CARDS, "list a site's cards"},
+	{"card", "import", verb_card_import, 0, "cards and rights from a file"},
+	{"card", "export", verb_card_export, 0, "cards and rights to a file"},
+	{"grant", "set", verb_card, KIND_CODE_GRANT_SET, "let a card open doors"},
+	{"grant", "remove", verb_card, KIND_CODE_GRANT_REMOVED, "let it open them no more"},
+	{"grant", "list", verb_card_list, ADMIN_SITE_GRANTS, "list the rights of a site's cards"},
 
 	{NULL, "status", verb_status, 0, "what the daemon is doing"},
 	{"alarms", "list", verb_alarms, false, "alarms that are not done"},

@@ -152,6 +152,7 @@ stream_set_new(struct stream_set **out, struct loop *loop, const struct stream_l
 	struct stream_set *set = xcalloc(1, sizeof(*set));
 	enum rc rc;
 
+	must(limits->handshake_steps > 0); /* or nobody would ever get in */
 	set->loop = loop;
 	set->limits = *limits;
 	set->scratch = xcalloc(1, limits->read_budget_bytes);
