@@ -170,7 +170,8 @@ sessions_make_room(struct sessions *sessions, const char *console)
 	struct entry *oldest = NULL, *entry, *next;
 	size_t n = 0;
 
-	HASH_ITER (hh, sessions->entries, entry, next) {
+	for (entry = sessions->entries; entry != NULL; entry = next) {
+		next = entry->hh.next;
 		if (strcmp(entry->session.console, console) != 0)
 			continue;
 		if (oldest == NULL)
@@ -235,12 +236,14 @@ sessions_sweep(struct sessions *sessions, uint64_t now_ms,
 	struct entry *entry, *next_entry;
 	struct link *link, *next_link;
 
-	HASH_ITER (hh, sessions->entries, entry, next_entry) {
+	for (entry = sessions->entries; entry != NULL; entry = next_entry) {
+		next_entry = entry->hh.next;
 		if (entry_has_ended(sessions, entry, now_ms) ||
 		    (stays != NULL && !stays(arg, &entry->session)))
 			entry_drop(sessions, entry);
 	}
-	HASH_ITER (hh, sessions->links, link, next_link) {
+	for (link = sessions->links; link != NULL; link = next_link) {
+		next_link = link->hh.next;
 		if (link_is_old(sessions, link, now_ms))
 			link_drop(sessions, link);
 	}
@@ -262,10 +265,12 @@ sessions_free(struct sessions **out)
 	if (sessions == NULL)
 		return;
 	*out = NULL;
-	HASH_ITER (hh, sessions->entries, entry, next_entry) {
+	for (entry = sessions->entries; entry != NULL; entry = next_entry) {
+		next_entry = entry->hh.next;
 		entry_drop(sessions, entry);
 	}
-	HASH_ITER (hh, sessions->links, link, next_link) {
+	for (link = sessions->links; link != NULL; link = next_link) {
+		next_link = link->hh.next;
 		link_drop(sessions, link);
 	}
 	free(sessions);

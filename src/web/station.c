@@ -223,7 +223,8 @@ station_begin_resync(struct station *station)
 	struct standing *standing, *next;
 
 	station->in_resync = true;
-	HASH_ITER (hh, station->standing, standing, next) {
+	for (standing = station->standing; standing != NULL; standing = next) {
+		next = standing->hh.next;
 		standing->seen = false;
 	}
 }
@@ -233,7 +234,8 @@ station_end_resync(struct station *station, uint64_t position)
 {
 	struct standing *standing, *next;
 
-	HASH_ITER (hh, station->standing, standing, next) {
+	for (standing = station->standing; standing != NULL; standing = next) {
+		next = standing->hh.next;
 		if (!standing->seen)
 			standing_drop(station, standing);
 	}
@@ -316,7 +318,8 @@ place_begin_snapshot(const struct station *station, struct station_place *place)
 	place->next = station->end;
 	place->snapshot_position = station->position;
 	place->ids = xcalloc(HASH_COUNT(station->standing) + 1, sizeof(*place->ids));
-	HASH_ITER (hh, station->standing, standing, next) {
+	for (standing = station->standing; standing != NULL; standing = next) {
+		next = standing->hh.next;
 		place->ids[place->n_ids++] = standing->alarm_id;
 	}
 }
@@ -448,7 +451,8 @@ station_alarms(const struct station *station)
 	json_t *array = json_array();
 	struct standing *standing, *next;
 
-	HASH_ITER (hh, station->standing, standing, next) {
+	for (standing = station->standing; standing != NULL; standing = next) {
+		next = standing->hh.next;
 		must(json_array_append(array, standing->data) == 0);
 	}
 	return array;
@@ -471,10 +475,12 @@ station_free(struct station **out)
 		return;
 	*out = NULL;
 	ring_clear(station, 0);
-	HASH_ITER (hh, station->standing, standing, next) {
+	for (standing = station->standing; standing != NULL; standing = next) {
+		next = standing->hh.next;
 		standing_drop(station, standing);
 	}
-	HASH_ITER (hh, station->sites, site, next_site) {
+	for (site = station->sites; site != NULL; site = next_site) {
+		next_site = site->hh.next;
 		HASH_DEL(station->sites, site);
 		free(site);
 	}

@@ -20,6 +20,7 @@ enum {
 	WEB_TICK_MS = 100,
 	WEB_SECOND_MS = 1000,
 	WEB_HANDSHAKE_MS = 10000,
+	WEB_HANDSHAKE_STEPS = 16, /* in one turn: some 10 ms, while pages wait */
 	WEB_READ_BUDGET = 2 * CONSOLE_NEWS_MAX,
 	WEB_OUTPUT_MAX = 64 * 1024, /* to the daemon */
 	WEB_KIB = 1024,
@@ -254,6 +255,7 @@ web_open_upstreams(struct web *web, struct err *err)
 	const struct web_settings *s = &web->settings;
 	const struct stream_limits limits = {
 		.handshake_timeout_ms = WEB_HANDSHAKE_MS,
+		.handshake_steps = WEB_HANDSHAKE_STEPS,
 		.read_budget_bytes = WEB_READ_BUDGET,
 		.output_limit_bytes = WEB_OUTPUT_MAX,
 	};
@@ -332,7 +334,7 @@ static void
 web_reload(struct web *web)
 {
 	struct web_files *fresh = NULL;
-	struct err err;
+	struct err err = {0};
 
 	if (web_files_load(&fresh, web->settings.static_dir, &err) == RC_OK) {
 		web_files_free(&web->files);

@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """gatehouse-web as a client meets it: signing in, the stream, what it refuses.
 
-Seen to fail with: the link not taken back when it is redeemed; the comparison of
-Origin, and that of the token, left out; a stream that begins anew whatever the
-last id was; the station not asked for in web_alarm(); SELECT granted on a table;
-the sweep of idle connections switched off.
+Seen to fail with: the comparison of Origin, and that of the token, left out; SELECT
+granted on a table; handshakes with the daemon that get no turn.
 """
 
 import http.client

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What dispatchers do with alarms through gatehouse-web: who is told what.
 
-Seen to fail with: a supervisor's action sent by the dispatchers' console; the operator
-taken from the request; the answer given before the daemon's; a word of web_word()
-that differs from that of the stream.
+Guards that an answer is the daemon's, that supervisors' actions go by a supervisor's
+console, that who acts is who is signed in, and that the words of web_word() are those of
+the stream.  Seen to fail with: handshakes with the daemon that get no turn.
 """
 
 import pytest

@@ -3,9 +3,8 @@
 
 Pictures of what was seen are kept in build/web/.
 
-Seen to fail with: the list not drawn after events; the last id not sent with a new
-connection; the keys j and k not heard; a word that one language lacks; the secret left
-in the address; rows made anew for each change.
+Seen to fail with: a kind of alarm that has no word; details that are not asked for again
+when they were not stored yet; an exception while the page is made.
 """
 
 import os

@@ -2,8 +2,8 @@
 /*
  * The stream of a station, read by pages that come, go and fall behind.
  *
- * Seen to fail with: a change left out of the ring when it is full; a place that
- * is not sent to a resync when its next change has left the ring; a snapshot whose end
+ * Seen to fail with: where the history begins not moved when a change leaves it; a place
+ * that is not sent to a resync when its next change has left the ring; a snapshot whose end
  * has the position of now instead of that of its beginning; half a resync taken for a
  * whole one.
  */
