@@ -155,7 +155,6 @@ CREATE TABLE right_changes (
 	flags integer NOT NULL,
 	kind smallint NOT NULL,
 	node_id smallint NOT NULL,
-	card_token bytea,
 	desk text NOT NULL,
 	card_key bytea NOT NULL,
 	card_kind smallint NOT NULL,
@@ -181,7 +180,6 @@ COMMENT ON COLUMN right_changes.desk_id IS 'The registration desk';
 COMMENT ON COLUMN right_changes.flags IS 'As in records';
 COMMENT ON COLUMN right_changes.kind IS 'What changed: see kinds';
 COMMENT ON COLUMN right_changes.node_id IS 'The daemon that took it on';
-COMMENT ON COLUMN right_changes.card_token IS 'As in records';
 COMMENT ON COLUMN right_changes.desk IS 'Name of the desk';
 COMMENT ON COLUMN right_changes.card_key IS 'As in cards';
 COMMENT ON COLUMN right_changes.card_kind IS '1 owner, 2 tenant, 3 temporary, 4 staff';
@@ -197,7 +195,9 @@ COMMENT ON COLUMN right_changes.hours IS 'Minutes of the week, from and to in tu
 COMMENT ON COLUMN right_changes.doors IS 'The doors of the right';
 
 -- A change is applied where its record is new, so that one that is stored again
--- changes nothing: record, card and grants are of one transaction.
+-- changes nothing: record, card and grants are of one transaction.  The record has no
+-- card_token: beside the unit it would tie the month's accesses to a dwelling for good,
+-- also after the month's key was destroyed.
 CREATE FUNCTION store_rights() RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = gatehouse, pg_temp
@@ -212,9 +212,9 @@ BEGIN
 		minutes := (SELECT range_agg(int4range(c.hours[i], c.hours[i + 1]))
 			    FROM generate_series(1, cardinality(c.hours), 2) AS i);
 		INSERT INTO records (device_time, received_at, epoch, seq, position, site_id,
-				     controller_id, flags, kind, node_id, card_token, detail)
+				     controller_id, flags, kind, node_id, detail)
 		VALUES (c.device_time, c.received_at, c.epoch, c.seq, c.position, c.site_id,
-			c.desk_id, c.flags, c.kind, c.node_id, c.card_token,
+			c.desk_id, c.flags, c.kind, c.node_id,
 			jsonb_strip_nulls(jsonb_build_object(
 				'card_kind', c.card_kind, 'status', c.status, 'unit', c.unit,
 				'card_from', c.card_from, 'card_until', c.card_until,

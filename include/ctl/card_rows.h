@@ -70,7 +70,7 @@ struct card_rows {
 };
 
 /* RC_FAIL when the file can't be read; mistakes in it become problems. */
-enum rc card_rows_read(struct card_rows **rows, const char *path, const char *timezone,
+enum rc card_rows_read(struct card_rows **rows, const char *path, const char *zone_name,
 		       struct err *err) MUST_CHECK;
 /* Wipes. */
 void card_rows_free(struct card_rows **rows);

@@ -20,11 +20,11 @@
 
 enum when_side { WHEN_FROM, WHEN_UNTIL };
 
-/* `timezone`: an IANA name.  RC_INVALID: what was wrong, and what was expected. */
-enum rc when_parse(const char *text, const char *timezone, enum when_side side, int64_t *time_us,
+/* `zone_name`: an IANA name.  RC_INVALID: what was wrong, and what was expected. */
+enum rc when_parse(const char *text, const char *zone_name, enum when_side side, int64_t *time_us,
 		   struct err *err) MUST_CHECK;
 /* New memory: what when_parse() reads back as the same; "" for 0. */
-char *when_print(int64_t time_us, const char *timezone, enum when_side side);
+char *when_print(int64_t time_us, const char *zone_name, enum when_side side);
 
 /* Spans come out ascending, and joined where they touch. */
 enum rc when_parse_hours(const char *text, struct right_hours hours[RIGHT_HOURS_MAX], size_t *n,

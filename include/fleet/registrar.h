@@ -73,7 +73,6 @@ struct registrar_record {
 	int64_t received_us;
 	uint32_t site_id; /* of the card; 0: see reject */
 	uint8_t card_key[CARD_KEY_BYTES];
-	uint8_t token[TOKEN_BYTES];
 	/* The form was wrong already: not REJECT_NONE, with the reason in words.  Then only
 	 * ask.seq counts. */
 	enum reject reject;

@@ -51,7 +51,7 @@ enum rc admin_put_console(struct admin *a, const char *name, const char *station
 enum rc admin_move_site(struct admin *a, const char *code, const char *area,
 			struct err *err) MUST_CHECK;
 /* A name of PostgreSQL's list of time zones; RC_INVALID when there is none such. */
-enum rc admin_set_site_timezone(struct admin *a, const char *code, const char *timezone,
+enum rc admin_set_site_timezone(struct admin *a, const char *code, const char *zone_name,
 				struct err *err) MUST_CHECK;
 /* `doors`: codes of doors of the site, with commas between; NULL: none.  What stood
  * there before is replaced, as with the lists below. */
@@ -98,7 +98,7 @@ enum rc admin_load_rights(struct admin *a, struct rights *rights, struct err *er
 enum rc admin_count_tasks(struct admin *a, struct err *err) MUST_CHECK;
 
 /* The site's time zone, in new memory.  RC_INVALID when there is no such site. */
-enum rc admin_site_timezone(struct admin *a, const char *site, char **timezone,
+enum rc admin_site_timezone(struct admin *a, const char *site, char **zone_name,
 			    struct err *err) MUST_CHECK;
 
 /* A list for people and scripts: columns by name, rows as text (NULL for null). */

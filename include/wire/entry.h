@@ -199,8 +199,7 @@ struct right_change {
 	uint64_t seq;
 	int64_t device_time_us; /* by the clock of the desk */
 	int64_t received_us;
-	uint32_t flags;             /* RECORD_CLOCK_*, RECORD_HAS_TOKEN */
-	uint8_t token[TOKEN_BYTES]; /* valid with RECORD_HAS_TOKEN */
+	uint32_t flags;             /* RECORD_CLOCK_* */
 	const char *by;             /* borrowed, not terminated: name of the desk */
 	size_t by_len;              /* 1 .. RIGHT_TEXT_MAX */
 	/* The card, as it stands after the change. */

@@ -28,7 +28,7 @@ struct args {
 struct listing {
 	struct table *table; /* of a list */
 	FILE *out;           /* of an export */
-	char *timezone;
+	char *zone_name;
 };
 
 static const struct table_column card_columns[] = {
@@ -96,7 +96,7 @@ parse(int key, char *arg, struct argp_state *state)
 static char *
 time_text(const struct listing *listing, const char *us, enum when_side side)
 {
-	return us != NULL ? when_print(strtoll(us, NULL, 10), listing->timezone, side)
+	return us != NULL ? when_print(strtoll(us, NULL, 10), listing->zone_name, side)
 			  : xstrdup("");
 }
 
@@ -164,10 +164,10 @@ listing_fill(struct listing *listing, const struct args *args, enum admin_site_l
 	enum rc rc = ctl_need_register(ctl, err);
 
 	if (rc == RC_OK)
-		rc = admin_site_timezone(ctl->admin, args->site, &listing->timezone, err);
+		rc = admin_site_timezone(ctl->admin, args->site, &listing->zone_name, err);
 	if (rc == RC_OK)
 		rc = admin_site_list(ctl->admin, what, args->site, add, listing, err);
-	free(listing->timezone);
+	free(listing->zone_name);
 	return rc;
 }
 

@@ -25,7 +25,7 @@ static const char personal_prefix[] = "personal.";
 
 struct reader {
 	struct card_rows *rows;
-	const char *timezone;
+	const char *zone_name;
 	struct header *header;
 	struct card_row *row; /* that is being read; NULL: none */
 	size_t field;
@@ -105,28 +105,28 @@ static enum rc
 take_valid_from(const struct reader *reader, struct card_row *row, const char *value,
 		struct err *err)
 {
-	return when_parse(value, reader->timezone, WHEN_FROM, &row->card_from_us, err);
+	return when_parse(value, reader->zone_name, WHEN_FROM, &row->card_from_us, err);
 }
 
 static enum rc
 take_valid_until(const struct reader *reader, struct card_row *row, const char *value,
 		 struct err *err)
 {
-	return when_parse(value, reader->timezone, WHEN_UNTIL, &row->card_until_us, err);
+	return when_parse(value, reader->zone_name, WHEN_UNTIL, &row->card_until_us, err);
 }
 
 static enum rc
 take_right_from(const struct reader *reader, struct card_row *row, const char *value,
 		struct err *err)
 {
-	return when_parse(value, reader->timezone, WHEN_FROM, &row->right_from_us, err);
+	return when_parse(value, reader->zone_name, WHEN_FROM, &row->right_from_us, err);
 }
 
 static enum rc
 take_right_until(const struct reader *reader, struct card_row *row, const char *value,
 		 struct err *err)
 {
-	return when_parse(value, reader->timezone, WHEN_UNTIL, &row->right_until_us, err);
+	return when_parse(value, reader->zone_name, WHEN_UNTIL, &row->right_until_us, err);
 }
 
 static enum rc
@@ -424,12 +424,12 @@ reader_mistake(void *arg, unsigned line, const char *what)
 }
 
 enum rc
-card_rows_read(struct card_rows **out, const char *path, const char *timezone, struct err *err)
+card_rows_read(struct card_rows **out, const char *path, const char *zone_name, struct err *err)
 {
 	static const struct csv_rows_hooks hooks = {reader_field, reader_row_end, reader_mistake};
 	struct header header = {0};
 	struct card_rows *rows = xcalloc(1, sizeof(*rows));
-	struct reader reader = {.rows = rows, .timezone = timezone, .header = &header};
+	struct reader reader = {.rows = rows, .zone_name = zone_name, .header = &header};
 	uint8_t *text = NULL;
 	enum rc rc = fs_read_file(path, CARD_ROWS_FILE_MAX, &text, &rows->text_len, err);
 

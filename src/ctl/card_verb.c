@@ -250,19 +250,19 @@ desk_parse(int key, char *arg, struct argp_state *state)
 static enum rc
 take_times(const struct args *args, int64_t *from_us, int64_t *until_us, struct err *err)
 {
-	char *timezone = NULL;
+	char *zone_name = NULL;
 	enum rc rc = RC_OK;
 
 	if (args->from != NULL || args->until != NULL) {
 		rc = ctl_need_register(args->ctl, err);
 		if (rc == RC_OK)
-			rc = admin_site_timezone(args->ctl->admin, args->site, &timezone, err);
+			rc = admin_site_timezone(args->ctl->admin, args->site, &zone_name, err);
 	}
 	if (rc == RC_OK && args->from != NULL)
-		rc = when_parse(args->from, timezone, WHEN_FROM, from_us, err);
+		rc = when_parse(args->from, zone_name, WHEN_FROM, from_us, err);
 	if (rc == RC_OK && args->until != NULL)
-		rc = when_parse(args->until, timezone, WHEN_UNTIL, until_us, err);
-	free(timezone);
+		rc = when_parse(args->until, zone_name, WHEN_UNTIL, until_us, err);
+	free(zone_name);
 	return rc;
 }
 

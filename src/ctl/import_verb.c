@@ -170,13 +170,13 @@ import_open(struct import *import, struct err *err)
 {
 	const struct args *args = import->args;
 	struct ctl *ctl = args->ctl;
-	char *timezone = NULL;
+	char *zone_name = NULL;
 	enum rc rc = desk_folder_open(&import->folder, args->desk, err);
 
 	if (rc == RC_OK)
 		rc = ctl_need_register(ctl, err);
 	if (rc == RC_OK)
-		rc = admin_site_timezone(ctl->admin, args->site, &timezone, err);
+		rc = admin_site_timezone(ctl->admin, args->site, &zone_name, err);
 	if (rc == RC_OK)
 		wait_stored(ctl);
 	if (rc == RC_OK)
@@ -186,8 +186,8 @@ import_open(struct import *import, struct err *err)
 	if (rc == RC_OK)
 		rc = admin_load_register(ctl->admin, &import->reg, err);
 	if (rc == RC_OK)
-		rc = card_rows_read(&import->rows, args->file, timezone, err);
-	free(timezone);
+		rc = card_rows_read(&import->rows, args->file, zone_name, err);
+	free(zone_name);
 	return rc;
 }
 

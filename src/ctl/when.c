@@ -51,9 +51,9 @@ scan_local(const char *text, struct local_time *t)
 }
 
 static GTimeZone *
-local_zone(const struct local_time *t, const char *timezone)
+local_zone(const struct local_time *t, const char *zone_name)
 {
-	return g_time_zone_new_identifier(t->zone[0] != '\0' ? t->zone : timezone);
+	return g_time_zone_new_identifier(t->zone[0] != '\0' ? t->zone : zone_name);
 }
 
 /* GLib moves a time that never happens to one that does: then it reads differently. */
@@ -99,7 +99,7 @@ local_to_date(const struct local_time *t, GTimeZone *zone, enum when_side side)
 }
 
 enum rc
-when_parse(const char *text, const char *timezone, enum when_side side, int64_t *time_us,
+when_parse(const char *text, const char *zone_name, enum when_side side, int64_t *time_us,
 	   struct err *err)
 {
 	struct local_time t;
@@ -112,10 +112,10 @@ when_parse(const char *text, const char *timezone, enum when_side side, int64_t 
 				   "\"%s\" is no time, expected 2026-12-31 or 2026-12-31T18:00, "
 				   "with Z or +08:00 behind it where it isn't the site's time",
 				   text);
-	zone = local_zone(&t, timezone);
+	zone = local_zone(&t, zone_name);
 	if (zone == NULL) {
 		rc = err_invalid(err, "there is no time zone \"%s\"",
-				 t.zone[0] != '\0' ? t.zone : timezone);
+				 t.zone[0] != '\0' ? t.zone : zone_name);
 		goto out;
 	}
 	at = local_to_date(&t, zone, side);
@@ -123,7 +123,7 @@ when_parse(const char *text, const char *timezone, enum when_side side, int64_t 
 		rc = err_invalid(err, "\"%s\" is not in the calendar", text);
 	else if (!t.is_day && !reads_as(at, &t))
 		rc = err_invalid(err, "\"%s\" never happens in %s: the clocks are put forward",
-				 text, timezone);
+				 text, zone_name);
 	else
 		*time_us = g_date_time_to_unix(at) * US_PER_S;
 out:
@@ -133,9 +133,9 @@ out:
 }
 
 char *
-when_print(int64_t time_us, const char *timezone, enum when_side side)
+when_print(int64_t time_us, const char *zone_name, enum when_side side)
 {
-	GTimeZone *zone = g_time_zone_new_identifier(timezone);
+	GTimeZone *zone = g_time_zone_new_identifier(zone_name);
 	GDateTime *utc = g_date_time_new_from_unix_utc(time_us / US_PER_S), *at, *day;
 	char *made, *text;
 

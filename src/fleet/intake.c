@@ -61,17 +61,22 @@ intake_stamp(const struct session *session, struct record *record)
 		record->flags |= RECORD_CLOCK_OFF;
 }
 
-/* The last place that sees the card number.  False: there is no key for a token. */
+/* The last place that sees the card number.  False: there is no key for a token.  A
+ * registration gets none: beside the unit in it, the token would tie the month's accesses
+ * to a dwelling for good, also after the month's key was destroyed. */
 static bool
 intake_tokenise(struct session *session, struct reported *reported, struct record *record)
 {
 	size_t n;
 	const uint8_t *card = reported_card(reported, &n);
+	bool registers = (kind_get(record->kind)->flags & KIND_FLAG_CHANGE) != 0;
 	struct err err;
 	enum rc rc;
 
-	if (n == 0)
+	if (n == 0 || registers) {
+		reported_wipe_card(reported);
 		return true;
+	}
 	rc = card_token(session->all->keys, record->site_id, record->received_us, card, n,
 			record->token, &err);
 	reported_wipe_card(reported);

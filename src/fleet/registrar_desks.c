@@ -223,8 +223,6 @@ desk_accept(struct registrar *r, struct desk_row *desk, const struct registrar_r
 	uint8_t *body;
 
 	change->epoch = desk->sequence.epoch;
-	change->flags |= RECORD_HAS_TOKEN;
-	memcpy(change->token, record->token, TOKEN_BYTES);
 	body = registrar_room(r, ENTRY_RIGHT, 0, right_change_encoded_len(change));
 	if (body == NULL)
 		return false;

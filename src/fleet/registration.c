@@ -58,9 +58,6 @@ registration_take_card(struct session *session, const struct reported *reported,
 		memcpy(out->card_key, ask->card_key, CARD_KEY_BYTES);
 	else
 		rc = card_key_of(keys, site_id, card, n, out->card_key, &err);
-	if (rc == RC_OK)
-		rc = card_token_of_key(keys, site_id, out->received_us, out->card_key, out->token,
-				       &err);
 	if (rc != RC_OK)
 		log_error("fleet", "no card key: %s", err.msg);
 	return rc == RC_OK;
@@ -122,7 +119,6 @@ registration_make(struct session *session, struct reported *reported, struct reg
 	record->received_us = received_us;
 	record->site_id = site != NULL ? site->id : 0;
 	memcpy(record->card_key, hashed.card_key, sizeof(record->card_key));
-	memcpy(record->token, hashed.token, sizeof(record->token));
 	record->reject = reject;
 	(void)snprintf(record->detail, sizeof(record->detail), "%.*s",
 		       (int)sizeof(record->detail) - 1, err.msg);

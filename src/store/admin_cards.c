@@ -41,10 +41,10 @@ enum rc
 admin_site_list(struct admin *a, enum admin_site_list what, const char *site, admin_row *row,
 		void *arg, struct err *err)
 {
-	char *timezone = NULL;
-	enum rc rc = admin_site_timezone(a, site, &timezone, err);
+	char *zone_name = NULL;
+	enum rc rc = admin_site_timezone(a, site, &zone_name, err);
 
-	free(timezone);
+	free(zone_name);
 	if (rc != RC_OK)
 		return rc;
 	must((size_t)what < ARRAY_LEN(site_sql));

@@ -172,7 +172,7 @@ admin_count_tasks(struct admin *a, struct err *err)
 }
 
 enum rc
-admin_site_timezone(struct admin *a, const char *site, char **timezone, struct err *err)
+admin_site_timezone(struct admin *a, const char *site, char **zone_name, struct err *err)
 {
 	PGresult *result;
 	enum rc rc =
@@ -181,7 +181,7 @@ admin_site_timezone(struct admin *a, const char *site, char **timezone, struct e
 	if (rc != RC_OK)
 		return rc;
 	if (PQntuples(result) == 1)
-		*timezone = xstrdup(PQgetvalue(result, 0, 0));
+		*zone_name = xstrdup(PQgetvalue(result, 0, 0));
 	else
 		rc = err_invalid(err, "there is no site \"%s\"", site);
 	PQclear(result);

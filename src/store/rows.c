@@ -22,7 +22,7 @@ enum {
 	ALARM_FIELDS = 36,
 	SEEN_FIELDS = 3,
 	QUARANTINE_FIELDS = 11,
-	RIGHT_FIELDS = 23,
+	RIGHT_FIELDS = 22,
 	INT4_OID = 23, /* of the type integer, in pg_type */
 	JSONB_VERSION = 1,
 };
@@ -273,10 +273,6 @@ row_put_right(uint8_t *out, const struct row_place *place, const struct right_ch
 	out = field_put32(out, c->flags);
 	out = field_put16(out, c->kind);
 	out = field_put16(out, (uint16_t)place->node);
-	if ((c->flags & RECORD_HAS_TOKEN) != 0)
-		out = field_put_bytes(out, c->token, TOKEN_BYTES);
-	else
-		out = field_put_null(out);
 	out = field_put_bytes(out, c->by, c->by_len);
 	out = field_put_bytes(out, c->card_key, CARD_KEY_BYTES);
 	out = field_put16(out, c->card_kind);

@@ -19,7 +19,7 @@
  *	 64 valid_from_us i64	 72 valid_until_us i64
  *	 80 by_len u8		 81 unit_len u8		 82 sealed_len u16
  *	 84 n_hours u16		 86 n_doors u16		 88 card_key, 32 bytes
- *	120 token, 16 bytes, with RECORD_HAS_TOKEN only; hours, 2 x u16 each; doors, u32
+ *	120 hours, 2 x u16 each; doors, u32
  *	    each; by; unit; sealed
  */
 enum { RIGHT_FIXED_BYTES = 120, RIGHT_HOURS_BYTES = 4, RIGHT_DOOR_BYTES = 4 };
@@ -32,10 +32,10 @@ enum { RIGHT_FIXED_BYTES = 120, RIGHT_HOURS_BYTES = 4, RIGHT_DOOR_BYTES = 4 };
 enum { LIST_FIXED_BYTES = 12, LIST_DOOR_BYTES = 8 };
 
 enum {
-	RIGHT_FLAGS_KNOWN = RECORD_CLOCK_BACKWARDS | RECORD_CLOCK_OFF | RECORD_HAS_TOKEN,
+	RIGHT_FLAGS_KNOWN = RECORD_CLOCK_BACKWARDS | RECORD_CLOCK_OFF,
 };
 
-_Static_assert(RIGHT_FIXED_BYTES + TOKEN_BYTES + RIGHT_HOURS_BYTES * RIGHT_HOURS_MAX +
+_Static_assert(RIGHT_FIXED_BYTES + RIGHT_HOURS_BYTES * RIGHT_HOURS_MAX +
 			       RIGHT_DOOR_BYTES * RIGHT_DOORS_MAX + 2 * RIGHT_TEXT_MAX +
 			       RIGHT_SEALED_MAX <=
 		       ENTRY_BODY_MAX,
@@ -46,17 +46,11 @@ _Static_assert(LIST_FIXED_BYTES + RIGHT_TEXT_MAX + LIST_DOOR_BYTES * LIST_DOORS_
 
 /* ---- Changes of cards and rights ----------------------------------------- */
 
-static size_t
-right_token_len(uint32_t flags)
-{
-	return (flags & RECORD_HAS_TOKEN) != 0 ? TOKEN_BYTES : 0;
-}
-
 size_t
 right_change_encoded_len(const struct right_change *c)
 {
-	return RIGHT_FIXED_BYTES + right_token_len(c->flags) + RIGHT_HOURS_BYTES * c->n_hours +
-	       RIGHT_DOOR_BYTES * c->n_doors + c->by_len + c->unit_len + c->sealed_len;
+	return RIGHT_FIXED_BYTES + RIGHT_HOURS_BYTES * c->n_hours + RIGHT_DOOR_BYTES * c->n_doors +
+	       c->by_len + c->unit_len + c->sealed_len;
 }
 
 static uint8_t *
@@ -92,7 +86,6 @@ right_change_encode(const struct right_change *c, uint8_t *out)
 	must(c->n_hours <= RIGHT_HOURS_MAX && c->n_doors <= RIGHT_DOORS_MAX);
 
 	out = right_encode_fixed(c, out);
-	out = put_bytes(out, c->token, right_token_len(c->flags));
 	for (size_t i = 0; i < c->n_hours; i++) {
 		out = le_put16(out, c->hours[i].from_minute);
 		out = le_put16(out, c->hours[i].to_minute);
@@ -217,8 +210,6 @@ right_change_decode(const uint8_t *body, size_t len, struct right_change *c, str
 		return RC_INVALID;
 
 	in = body + RIGHT_FIXED_BYTES;
-	memcpy(c->token, in, right_token_len(c->flags));
-	in += right_token_len(c->flags);
 	if (right_take_hours(c, &in, err) != RC_OK || right_take_doors(c, &in, err) != RC_OK)
 		return RC_INVALID;
 	c->by = (const char *)in;

@@ -147,7 +147,7 @@ def test_a_read_only_file_system(town, folder):
 
 @pytest.mark.parametrize("text, expected", [
     ("fleet:\n  lease_s: 0\n", "fleet.lease_s"),
-    ("desk:\n  historry: 5\n", "historry"),
+    ("rights:\n  historry: 5\n", "historry"),
     ("\tnode:\n", "gatehoused.yaml"),
 ])
 def test_a_configuration_with_a_mistake(town, text, expected):

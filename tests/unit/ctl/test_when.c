@@ -18,24 +18,24 @@
 static const char berlin[] = "Europe/Berlin", shenzhen[] = "Asia/Shanghai";
 
 static int64_t
-parse_s(const char *text, const char *timezone, enum when_side side)
+parse_s(const char *text, const char *zone_name, enum when_side side)
 {
 	int64_t time_us;
 	struct err err;
 
-	if (when_parse(text, timezone, side, &time_us, &err) != RC_OK)
+	if (when_parse(text, zone_name, side, &time_us, &err) != RC_OK)
 		fail_msg("%s", err.msg);
 	assert_int_equal(time_us % 1000000, 0);
 	return time_us / 1000000;
 }
 
 static void
-refuses(const char *text, const char *timezone, const char *words)
+refuses(const char *text, const char *zone_name, const char *words)
 {
 	int64_t time_us;
 	struct err err;
 
-	if (when_parse(text, timezone, WHEN_FROM, &time_us, &err) != RC_INVALID)
+	if (when_parse(text, zone_name, WHEN_FROM, &time_us, &err) != RC_INVALID)
 		fail_msg("\"%s\" was taken", text);
 	if (strstr(err.msg, words) == NULL)
 		fail_msg("\"%s\" lacks \"%s\"", err.msg, words);
@@ -93,7 +93,7 @@ static void
 what_is_printed_reads_back(void **state)
 {
 	static const struct {
-		const char *text, *timezone;
+		const char *text, *zone_name;
 		enum when_side side;
 	} cases[] = {
 		{"2026-12-31", "UTC", WHEN_FROM},
@@ -106,8 +106,8 @@ what_is_printed_reads_back(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		int64_t s = parse_s(cases[i].text, cases[i].timezone, cases[i].side);
-		char *text = when_print(s * 1000000, cases[i].timezone, cases[i].side);
+		int64_t s = parse_s(cases[i].text, cases[i].zone_name, cases[i].side);
+		char *text = when_print(s * 1000000, cases[i].zone_name, cases[i].side);
 
 		assert_string_equal(text, cases[i].text);
 		free(text);
