@@ -131,6 +131,7 @@ device_stock_item(const struct device *d, uint64_t n, uint64_t seq, struct item 
 {
 	const struct sim *sim = d->sim;
 
+	*item = (struct item){0};
 	if (d->number < sim->n_replaying) {
 		uint32_t row = replay_row(&sim->replay, d->number, (size_t)n);
 

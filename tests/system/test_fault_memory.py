@@ -48,7 +48,9 @@ def can_enter(world, name):
 def test_descriptors_run_out_and_come_back(make_world, postgres):
     world = make_world(controllers=6)
     # so that nobody is sent away for saying nothing; and files change meanwhile
-    world.configure({"tls.handshake_timeout_ms": 120000, "journal.segment_mb": 1})
+    # few linger, or nobody would be left a descriptor
+    world.configure({"tls.handshake_timeout_ms": 120000, "journal.segment_mb": 1,
+                     "tls.linger_max": 4})
     world.start(prefix=["prlimit", "--nofile=128"])
     sim = world.sim("--controllers", 5, "--rate", 3000, "--duration", 3600, "--drain",
                     "--console-dir", world.desks)
