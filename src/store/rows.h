@@ -38,7 +38,7 @@ enum {
 /* Of the temporary table that store_rights() reads. */
 #define ROW_RIGHT_COLUMNS                                                                          \
 	"device_time, received_at, epoch, seq, position, site_id, desk_id, flags, kind, node_id,"  \
-	" desk, card_key, card_kind, status, card_from, card_until, unit, sealed,"     \
+	" desk, card_key, card_kind, status, card_from, card_until, unit, sealed,"                 \
 	" valid_from, valid_until, hours, doors"
 
 uint8_t *rows_put_header(uint8_t *out);
