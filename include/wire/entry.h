@@ -199,9 +199,9 @@ struct right_change {
 	uint64_t seq;
 	int64_t device_time_us; /* by the clock of the desk */
 	int64_t received_us;
-	uint32_t flags;             /* RECORD_CLOCK_* */
-	const char *by;             /* borrowed, not terminated: name of the desk */
-	size_t by_len;              /* 1 .. RIGHT_TEXT_MAX */
+	uint32_t flags; /* RECORD_CLOCK_* */
+	const char *by; /* borrowed, not terminated: name of the desk */
+	size_t by_len;  /* 1 .. RIGHT_TEXT_MAX */
 	/* The card, as it stands after the change. */
 	uint8_t card_key[CARD_KEY_BYTES];
 	uint8_t card_kind;     /* enum card_kind, not NONE */

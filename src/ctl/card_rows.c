@@ -458,9 +458,10 @@ personal_wipe(json_t *personal)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach (personal, name, value)
+	json_object_foreach (personal, name, value) {
 		explicit_bzero((char *)(uintptr_t)json_string_value(value),
 			       json_string_length(value));
+	}
 	json_decref(personal);
 }
 

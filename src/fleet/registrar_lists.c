@@ -281,10 +281,8 @@ lists_pump(struct registrar *r)
 void
 lists_free(struct registrar *r)
 {
-	struct subscriber *subscriber, *next;
-
-	HASH_ITER (hh, r->subscribers, subscriber, next)
-		subscriber_free(r, subscriber);
+	while (r->subscribers != NULL)
+		subscriber_free(r, r->subscribers);
 }
 
 /* ---- Doors ---------------------------------------------------------------------- */

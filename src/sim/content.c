@@ -66,6 +66,7 @@ content_make(uint64_t seed, const struct enrolment *controller, uint64_t seq, st
 	size_t i = 0;
 
 	item->row = 0;
+	item->list_number = 0;
 	if (controller->n_doors == 0) { /* nothing but itself to report on */
 		item->kind = KIND(SUPERVISION_TEST);
 		item->door = 0;

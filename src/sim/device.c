@@ -175,14 +175,16 @@ device_put_record(const struct device *d, uint64_t seq, bool ahead, uint8_t *out
 	size_t len;
 
 	device_item(d, seq, &item);
-	if (d->is_desk)
-		registering_fill(&d->registering, seq, item.time_us, &registering);
-	else
-		content_fill(d->seed, seq, &item, &d->sim->log, card, &record);
 	message.message_case = ahead ? GATEHOUSE__V1__FROM_CONTROLLER__MESSAGE_AHEAD
 				     : GATEHOUSE__V1__FROM_CONTROLLER__MESSAGE_RECORD;
 	/* a union: serves both cases */
-	message.record = d->is_desk ? &registering.record : &record;
+	if (d->is_desk) {
+		registering_fill(&d->registering, seq, item.time_us, &registering);
+		message.record = &registering.record;
+	} else {
+		content_fill(d->seed, seq, &item, &d->sim->log, card, &record);
+		message.record = &record;
+	}
 	if (item.list_number != 0)
 		message.record->list_number = item.list_number;
 	len = gatehouse__v1__from_controller__get_packed_size(&message);

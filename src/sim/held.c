@@ -143,9 +143,9 @@ held_put(struct held *held, const struct held_right *right)
 static void
 held_clear(struct held *held)
 {
-	struct slot *slot, *next;
+	struct slot *slot;
 
-	HASH_ITER (hh, held->slots, slot, next) {
+	while ((slot = held->slots) != NULL) {
 		while (slot->windows != NULL) {
 			struct window *window = slot->windows;
 
