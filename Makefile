@@ -183,6 +183,7 @@ $(foreach f,$(FUZZERS),$(eval $(call fuzzer,$(f))))
 
 .PHONY: fuzz
 fuzz:
+	@tests/setup.sh build fuzz
 	@$(MAKE) --no-print-directory BUILD=$(FUZZ_BUILD) CC=clang-14 WERROR= \
 	  SAN=fuzzer-no-link,address,undefined $(FUZZ:%=$(FUZZ_BUILD)/fuzz/%)
 	@tests/fuzz/run.sh $(FUZZ_BUILD)/fuzz $(FUZZ_SECONDS) $(FUZZ)

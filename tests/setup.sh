@@ -3,7 +3,7 @@
 #
 # Installs the Debian 12 packages that are missing, and says nothing when none is.
 #
-#   tests/setup.sh [build] [test] [browser] [bench] [lint]     default: build test
+#   tests/setup.sh [build] [test] [browser] [bench] [fuzz] [lint]     default: build test
 #
 # The only script here that changes the machine beyond the build folder, and it
 # does that by apt-get alone.  Where postgresql-15 is new, Debian's package makes
@@ -19,6 +19,7 @@ packages_of()
 		echo gcc libc6-dev make pkg-config libevent-dev libssl-dev libpq-dev \
 			libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libyaml-dev \
 			libjansson-dev uthash-dev libcsv-dev libisal-dev libsystemd-dev nettle-dev \
+			libglib2.0-dev \
 			libqrencode-dev libpango1.0-dev fonts-dejavu-core
 		;;
 	test)
@@ -34,11 +35,15 @@ packages_of()
 	bench)
 		echo gnuplot-nox
 		;;
+	fuzz)
+		# the sanitizers' runtime is no dependency of the compiler
+		echo clang-14 libclang-rt-14-dev
+		;;
 	lint)
 		echo clang-14 clang-format-14 cppcheck git shellcheck valgrind
 		;;
 	*)
-		echo "$0: unknown set \"$1\", expected build, test, browser, bench or lint" >&2
+		echo "$0: unknown set \"$1\", expected build, test, browser, bench, fuzz or lint" >&2
 		return 2
 		;;
 	esac

@@ -178,7 +178,9 @@ right_is_as_in_row(const struct right *right, const struct card_row *row)
 {
 	return same_time(right->valid_until_us, row->right_until_us) &&
 	       right->n_hours == row->n_hours &&
-	       memcmp(right->hours, row->hours, row->n_hours * sizeof(*row->hours)) == 0;
+	       /* without hours there is nothing to point to */
+	       (row->n_hours == 0 ||
+		memcmp(right->hours, row->hours, row->n_hours * sizeof(*row->hours)) == 0);
 }
 
 static struct found_right
