@@ -15,6 +15,7 @@
 #include "../fake/loop_fake.h"
 #include "../fake/stream_fake.h"
 #include "base/log.h"
+#include "desk/actions.h"
 #include "desk/consoles.h"
 #include "gatehouse.pb-c.h"
 #include "wire/frame.h"
@@ -68,7 +69,11 @@ consoles_on_mail(void *arg, struct mail *mail)
 static void
 hub_on_mail(void *arg, struct mail *mail)
 {
-	hub_mail(((struct place *)arg)->hub, mail);
+	/* what is done with alarms is judged elsewhere, and nobody answers here */
+	if (mail->kind == ACTIONS_MAIL_ASK || mail->kind == ACTIONS_MAIL_SHOWN)
+		free(mail);
+	else
+		hub_mail(((struct place *)arg)->hub, mail);
 }
 
 static void
