@@ -116,6 +116,61 @@ $$;
 COMMENT ON FUNCTION web_alarm(text, bigint) IS
 	'One alarm of a station: its changes, and the records behind them, without cards';
 
+-- What alarms took, against the limits of an alarm centre: of people in need (duress,
+-- panic, hold-up, fire) and others, a row for each limit.  An alarm counts from the record
+-- that raised it; groups, which no door reports, don't.  One that nobody has seen, or
+-- taken, counts as late when the limit is over, and before that not at all.
+--
+--	arrived       from the door, by its clock, to the server: 2 s on a private network,
+--	              5 s otherwise (GB 50396)
+--	shown         from there to a screen: 90 s (NFPA 72)
+--	acknowledged  until somebody took it: 30 s for 80 % and 60 s for 98.5 % of people,
+--	              90 s and 180 s of others (EN 50518)
+--
+-- Where no share is named, 99 %.
+CREATE FUNCTION alarm_report(since timestamptz, until timestamptz, for_station text)
+RETURNS TABLE (class text, measure text, limit_s integer, required numeric, alarms bigint,
+	p50_s numeric, p95_s numeric, p99_s numeric, within numeric, verdict text)
+LANGUAGE sql STABLE
+SET search_path = gatehouse, pg_temp
+AS $$
+	WITH limits (place, class, measure, limit_s, required) AS (VALUES
+		(1, 'people', 'arrived', 2, 99), (2, 'people', 'arrived', 5, 99),
+		(3, 'people', 'shown', 90, 99), (4, 'people', 'acknowledged', 30, 80),
+		(5, 'people', 'acknowledged', 60, 98.5),
+		(6, 'other', 'arrived', 2, 99), (7, 'other', 'arrived', 5, 99),
+		(8, 'other', 'shown', 90, 99), (9, 'other', 'acknowledged', 90, 80),
+		(10, 'other', 'acknowledged', 180, 98.5)),
+	times AS MATERIALIZED (
+		SELECT CASE WHEN c.kind IN (104, 320, 321, 330) THEN 'people' ELSE 'other' END AS class,
+		       m.measure, extract(epoch FROM m.done_at - m.begun_at)::float8 AS took,
+		       extract(epoch FROM now() - m.begun_at)::float8 AS waited
+		FROM alarms a JOIN alarm_changes c ON c.alarm_id = a.alarm_id AND c.change = 1
+		CROSS JOIN LATERAL (VALUES
+			('arrived', c.device_time, c.received_at),
+			('shown', c.received_at, a.shown_at),
+			('acknowledged', c.raised_at, a.first_acknowledged_at))
+			m (measure, begun_at, done_at)
+		WHERE a.raised_at >= since AND a.raised_at < until AND c.kind NOT IN (720, 721)
+		AND (for_station IS NULL OR a.site_id IN (SELECT web_station_sites(for_station))))
+	SELECT l.class, l.measure, l.limit_s, l.required, t.alarms, round(t.p[1]::numeric, 3),
+	       round(t.p[2]::numeric, 3), round(t.p[3]::numeric, 3),
+	       -- downwards: 79.96 is not 80
+	       trunc(100.0 * t.in_time / nullif(t.alarms, 0), 1),
+	       CASE WHEN t.alarms = 0 THEN 'no data'
+	            WHEN t.in_time * 100 >= l.required * t.alarms THEN 'met'
+	            ELSE 'missed' END
+	FROM limits l CROSS JOIN LATERAL (
+		SELECT count(*) AS alarms, count(*) FILTER (WHERE took <= l.limit_s) AS in_time,
+		       percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY took) AS p
+		FROM times t WHERE t.class = l.class AND t.measure = l.measure
+		AND (t.took IS NOT NULL OR t.waited > l.limit_s)) t
+	ORDER BY l.place
+$$;
+COMMENT ON FUNCTION alarm_report(timestamptz, timestamptz, text) IS
+	'What alarms that were raised in a time took, against the limits; of all stations, or of one';
+REVOKE ALL ON FUNCTION alarm_report(timestamptz, timestamptz, text) FROM PUBLIC;
+
 -- Figures of a station's sites, and of the whole database.  Records are counted by
 -- PostgreSQL's own statistics: counting rows would cost more the more there are.
 CREATE FUNCTION web_overview(for_station text) RETURNS json
@@ -170,7 +225,10 @@ AS $$
 			             percentile_cont(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY
 			                 extract(epoch FROM first_acknowledged_at - raised_at)::float8)
 			                 AS answer
-			      FROM lately GROUP BY severity) q))
+			      FROM lately GROUP BY severity) q),
+		'limits', (
+			SELECT json_agg(r)
+			FROM alarm_report(now() - interval '1 day', now(), for_station) r))
 $$;
 COMMENT ON FUNCTION web_overview(text) IS
 	'Figures for the overview of a station: counts and quantiles, nothing of any one record';

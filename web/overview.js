@@ -15,6 +15,13 @@ const WHOLE = [1, 2, 5].flatMap(n => [1, 10, 100, 1e3, 1e4, 1e5, 1e6].map(m => n
 const STATES = ["unacknowledged", "acknowledged", "returned_unacknowledged", "latched", "shelved",
 	"out_of_service"];
 
+// Null: nothing of that kind has happened.
+function seconds(list)
+{
+	return list[0] === null ? "–"
+		: list.map(s => s < 10 ? s.toFixed(3) : Math.round(s)).join(" / ");
+}
+
 export class Overview {
 	constructor(alarms)
 	{
@@ -98,7 +105,7 @@ export class Overview {
 			this.tiles(), this.stateBars(),
 			el("section", el("h3", w("records_per_minute")), this.chartPlace("rate")),
 			el("section", el("h3", w("alarms_per_hour")), this.chartPlace("hours")),
-			this.latency());
+			this.limits(), this.latency());
 		this.drawCharts();
 	}
 
@@ -137,10 +144,24 @@ export class Overview {
 				el("b", counts[state])))));
 	}
 
+	// What is asked of an alarm centre, and whether it was so.
+	limits()
+	{
+		const row = r => el("tr", el("td", term("class", r.class)), el("td", term("measure", r.measure)),
+			el("td", w("limit_words", {s: r.limit_s, share: r.required})),
+			el("td", seconds([r.p50_s, r.p95_s, r.p99_s])),
+			el("td", r.within === null ? "–" : `${r.within} %`), el("td", r.alarms),
+			el("td.verdict", {dataset: {verdict: r.verdict}}, term("verdict", r.verdict)));
+
+		return el("section", el("h3", w("limits")),
+			el("table.limits", el("thead", el("tr", [w("who"), w("way"), w("limit"),
+				w("quantiles"), w("in_time"), w("alarms"), w("verdict_title")]
+				.map(word => el("th", word)))),
+			el("tbody", this.figures.limits.map(row))));
+	}
+
 	latency()
 	{
-		// null: nothing of that kind has happened
-		const cells = list => list === null || list[0] === null ? "–" : list.map(s => s < 10 ? s.toFixed(3) : Math.round(s)).join(" / ");
 		const names = ["", "low", "medium", "high", "critical"];
 
 		return el("section", el("h3", w("latency")),
@@ -149,7 +170,7 @@ export class Overview {
 			el("tbody", this.figures.latency.map(row => el("tr",
 				el("td", term("severity", names[row.severity])), el("td", row.alarms),
 				[row.arrival, row.durable, row.shown, row.answer].map(list =>
-					el("td", cells(list))))))));
+					el("td", list === null ? "–" : seconds(list))))))));
 	}
 
 	// ---- Charts ---------------------------------------------------------------------

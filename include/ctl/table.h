@@ -16,7 +16,7 @@ enum { TABLE_COLUMNS_MAX = 12 };
 
 enum table_type {
 	TABLE_TEXT,
-	TABLE_NUMBER, /* to the right; a number in JSON */
+	TABLE_NUMBER, /* to the right; a number in JSON, with a fraction where it has one */
 	TABLE_BOOL,   /* true where the text begins with t or y; yes and no for people */
 };
 

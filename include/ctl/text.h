@@ -30,6 +30,9 @@ void text_put(FILE *out, const char *s);
 /* The same, filled up with blanks to `width`; from the left when `right`. */
 void text_put_padded(FILE *out, const char *s, size_t width, bool right);
 
+/* At most `width` columns of it, which is above 0; one that is longer ends in an ellipsis. */
+void text_put_short(FILE *out, const char *s, size_t width);
+
 /* "1,234,567".  Each of these returns `out`. */
 char *text_count(int64_t n, char out[TEXT_SHORT]);
 /* "3.2 GiB" */

@@ -103,21 +103,20 @@ enum rc admin_site_timezone(struct admin *a, const char *site, char **zone_name,
 
 /* A list for people and scripts: columns by name, rows as text (NULL for null). */
 enum admin_list {
-	ADMIN_STATIONS,     /* code, name, areas, consoles */
-	ADMIN_AREAS,        /* code, name, parent, station */
-	ADMIN_SITES,        /* code, name, area, station, address, timezone, controllers, doors,
-			       site_id */
-	ADMIN_DOORS,        /* code, name, site, controller, number, address */
-	ADMIN_LABELS,       /* code, name, site, site_name, address (of the door or its site) */
-	ADMIN_TASKS,        /* site, task, title, thing: what is to be put in order */
-	ADMIN_TASK_COUNTS,  /* site, task, title, count, before, before_day */
-	ADMIN_CONTROLLERS,  /* name, site, enabled, doors, last_record (of all time, received_at) */
-	ADMIN_CONSOLES,     /* name, station, role, enabled */
-	ADMIN_UNITS,        /* code, name, site, address, doors (codes, with commas) */
-	ADMIN_GROUPS,       /* code, name, site, doors (codes) */
-	ADMIN_DESKS,        /* name, role, sites (codes), units (SITE/UNIT), enabled */
-	ADMIN_GAPS,         /* controller, epoch, from, to, records, since, state, filled */
-	ADMIN_ALARM_REPORT, /* class, alarms, and milliseconds and shares of the last 30 days */
+	ADMIN_STATIONS,    /* code, name, areas, consoles */
+	ADMIN_AREAS,       /* code, name, parent, station */
+	ADMIN_SITES,       /* code, name, area, station, address, timezone, controllers, doors,
+			      site_id */
+	ADMIN_DOORS,       /* code, name, site, controller, number, address */
+	ADMIN_LABELS,      /* code, name, site, site_name, address (of the door or its site) */
+	ADMIN_TASKS,       /* site, task, title, thing: what is to be put in order */
+	ADMIN_TASK_COUNTS, /* site, task, title, count, before, before_day */
+	ADMIN_CONTROLLERS, /* name, site, enabled, doors, last_record (of all time, received_at) */
+	ADMIN_CONSOLES,    /* name, station, role, enabled */
+	ADMIN_UNITS,       /* code, name, site, address, doors (codes, with commas) */
+	ADMIN_GROUPS,      /* code, name, site, doors (codes) */
+	ADMIN_DESKS,       /* name, role, sites (codes), units (SITE/UNIT), enabled */
+	ADMIN_GAPS,        /* controller, epoch, from, to, records, since, state, filled */
 	ADMIN_LISTS,
 };
 /* ADMIN_CONTROLLERS, ADMIN_CONSOLES or ADMIN_DESKS; RC_INVALID when there is none of
@@ -126,5 +125,17 @@ enum rc admin_set_enabled(struct admin *a, enum admin_list what, const char *nam
 			  struct err *err) MUST_CHECK;
 enum rc admin_list(struct admin *a, enum admin_list what, admin_row *row, void *arg,
 		   struct err *err) MUST_CHECK;
+
+/* Alarms that were raised from `since_us` until before `until_us`. */
+struct admin_report {
+	int64_t since_us, until_us;
+	const char *station; /* whose sites; NULL: all */
+};
+/* A row for each class (people, other) and limit: class, measure (arrived, shown,
+ * acknowledged), limit_s, required (per cent), alarms (that count), p50_s, p95_s, p99_s,
+ * within (per cent), verdict (met, missed, no data).  RC_INVALID when the register has no
+ * such station. */
+enum rc admin_alarm_report(struct admin *a, const struct admin_report *of, admin_row *row,
+			   void *arg, struct err *err) MUST_CHECK;
 
 #endif

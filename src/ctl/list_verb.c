@@ -68,14 +68,6 @@ static const struct table_column gap_columns[] = {
 	{"state", TABLE_TEXT},      {"filled", TABLE_TEXT},
 };
 
-static const struct table_column report_columns[] = {
-	{"class", TABLE_TEXT},         {"alarms", TABLE_NUMBER},
-	{"arrived_p50", TABLE_NUMBER}, {"arrived_p99", TABLE_NUMBER},
-	{"offered_p50", TABLE_NUMBER}, {"offered_p99", TABLE_NUMBER},
-	{"shown_p99", TABLE_NUMBER},   {"acknowledged", TABLE_NUMBER},
-	{"in_first", TABLE_TEXT},      {"in_second", TABLE_TEXT},
-};
-
 struct list {
 	enum admin_list what;
 	const struct table_column *columns;
@@ -97,8 +89,6 @@ static const struct list lists[SETUP_KINDS] = {
 
 static const struct list gaps = {ADMIN_GAPS, gap_columns, ARRAY_LEN(gap_columns)};
 
-static const struct list report = {ADMIN_ALARM_REPORT, report_columns, ARRAY_LEN(report_columns)};
-
 /* Where a row goes. */
 struct filling {
 	struct table *table;
@@ -117,16 +107,6 @@ static const char gaps_doc[] =
 	"\vExamples:\n"
 	"  gatehousectl gaps\n"
 	"  gatehousectl gaps --json | jq '.[] | select(.state == \"open\")'";
-
-static const char report_doc[] =
-	"How long the alarms of the last 30 days took, by class: people (duress, panic, hold-up, "
-	"fire) and other.  In milliseconds, at the middle and at 99 %: from the door to the server "
-	"by the door's clock (limit 2000, or 5000 beyond the private network), from there to the "
-	"first console, and to the first screen (limit 90000).  Then how many were acknowledged, "
-	"and which share within the first and the second limit of EN 50518: 30 s for 80 % and 60 s "
-	"for 98.5 % of people, 90 s and 180 s of others."
-	"\vExample:\n"
-	"  gatehousectl alarms report --json";
 
 static error_t
 parse(int key, char *arg, struct argp_state *state)
@@ -202,11 +182,4 @@ verb_gaps(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
 {
 	(void)verb;
 	return list_run(ctl, gaps_doc, &gaps, argc, argv);
-}
-
-int
-verb_alarm_report(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
-{
-	(void)verb;
-	return list_run(ctl, report_doc, &report, argc, argv);
 }

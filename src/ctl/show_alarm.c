@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An alarm as one line: when, how bad, what state, what, where.  Codes and
- * addresses only, as the daemon sends them; there is no person in an alarm.
+ * An alarm as one line: when, how bad, what state, what, where, and who did what.
+ * Codes and addresses only, as the daemon sends them, and what a dispatcher said.
  *
  * Any thread.
  */
@@ -10,7 +10,7 @@
 #include "ctl/show.h"
 #include "ctl/text.h"
 
-enum { SEVERITY_WIDTH = 8, STATE_WIDTH = 14, KIND_WIDTH = 24 };
+enum { SEVERITY_WIDTH = 8, STATE_WIDTH = 14, KIND_WIDTH = 24, SAID_WIDTH = 40 };
 
 static const char *
 text_at(const json_t *line, const char *name)
@@ -54,6 +54,39 @@ where_put(const json_t *line, FILE *out)
 	}
 }
 
+/* "accept by 17@desk-1", then how it came out and what was said. */
+static void
+action_put(const json_t *line, FILE *out)
+{
+	const char *verb = text_at(line, "verb"), *text = text_at(line, "text");
+	/* where it was handed to is said by all changes behind that one, too */
+	const char *const more[] = {text_at(line, "reject_reason"), text_at(line, "outcome"),
+				    strcmp(verb, "hand_over") == 0 ? text_at(line, "handed_to")
+								   : ""};
+	const char *actor = text_at(line, "actor"), *operator_code = text_at(line, "operator");
+
+	if (verb[0] == '\0')
+		return;
+	(void)fputs("  ", out);
+	text_put(out, verb);
+	(void)fputs(" by ", out);
+	if (operator_code[0] != '\0') {
+		text_put(out, operator_code);
+		(void)fputc('@', out);
+	}
+	text_put(out, actor[0] != '\0' ? actor : "the server");
+	for (size_t i = 0; i < ARRAY_LEN(more); i++) {
+		if (more[i][0] == '\0')
+			continue;
+		(void)fputs(", ", out);
+		text_put(out, more[i]);
+	}
+	if (text[0] != '\0') {
+		(void)fputs(": ", out);
+		text_put_short(out, text, SAID_WIDTH);
+	}
+}
+
 static void
 change_put(const json_t *line, bool colours, FILE *out)
 {
@@ -80,6 +113,7 @@ change_put(const json_t *line, bool colours, FILE *out)
 		(void)fprintf(out, "  x%lld", (long long)count);
 	if (json_is_true(json_object_get(line, "silent")))
 		(void)fputs("  SILENT", out);
+	action_put(line, out);
 	(void)fprintf(out, "%s\n", colour[0] != '\0' ? "\033[0m" : "");
 }
 

@@ -130,6 +130,16 @@ table_print(const struct table *table, FILE *out)
 	}
 }
 
+/* NULL when it is none. */
+static json_t *
+cell_json_real(const char *cell)
+{
+	char *end;
+	double number = strtod(cell, &end);
+
+	return *end == '\0' ? json_real(number) : NULL;
+}
+
 /* New reference; null for what JSON can't say. */
 static json_t *
 cell_json(enum table_type type, const char *cell)
@@ -149,6 +159,8 @@ cell_json(enum table_type type, const char *cell)
 		number = strtoll(cell, &end, 10);
 		if (errno == 0 && end != cell && *end == '\0')
 			value = json_integer(number);
+		else if (errno == 0 && *end == '.')
+			value = cell_json_real(cell);
 		break;
 	case TABLE_BOOL:
 		value = json_boolean(cell_is_true(cell));

@@ -124,32 +124,58 @@ text_to_bytes(const char *digits, size_t n, uint8_t *bytes)
 	return true;
 }
 
+static size_t
+code_columns(int32_t code)
+{
+	int columns = code_is_control(code) ? 1 : wcwidth((wchar_t)code);
+
+	/* the locale doesn't know the character: one is the best guess */
+	return columns < 0 ? 1 : (size_t)columns;
+}
+
 size_t
 text_width(const char *s)
 {
 	size_t width = 0;
 
-	while (*s != '\0') {
-		int32_t code = utf8_next(&s);
-		int columns = code_is_control(code) ? 1 : wcwidth((wchar_t)code);
-
-		/* the locale doesn't know the character: one is the best guess */
-		width += columns < 0 ? 1 : (size_t)columns;
-	}
+	while (*s != '\0')
+		width += code_columns(utf8_next(&s));
 	return width;
+}
+
+/* As far as it fits; returns what is left. */
+static const char *
+text_put_columns(FILE *out, const char *s, size_t columns)
+{
+	while (*s != '\0') {
+		const char *begin = s;
+		int32_t code = utf8_next(&s);
+
+		if (code_columns(code) > columns)
+			return begin;
+		columns -= code_columns(code);
+		if (code_is_control(code))
+			(void)fputc('?', out);
+		else
+			(void)fwrite(begin, 1, (size_t)(s - begin), out);
+	}
+	return s;
 }
 
 void
 text_put(FILE *out, const char *s)
 {
-	while (*s != '\0') {
-		const char *begin = s;
+	(void)text_put_columns(out, s, SIZE_MAX);
+}
 
-		if (code_is_control(utf8_next(&s)))
-			(void)fputc('?', out);
-		else
-			(void)fwrite(begin, 1, (size_t)(s - begin), out);
-	}
+void
+text_put_short(FILE *out, const char *s, size_t width)
+{
+	bool fits = text_width(s) <= width;
+
+	(void)text_put_columns(out, s, fits ? width : width - 1);
+	if (!fits)
+		(void)fputs("\u2026", out);
 }
 
 void

@@ -259,13 +259,18 @@ status_desk(const struct gatehoused *daemon)
 {
 	const struct follower_counters *follower = follower_counters(daemon->follower);
 	const struct hub_counters *hub = follower_hub(daemon->follower);
+	const struct actions_counters *actions = follower_actions(daemon->follower);
 
-	return json_pack("{s:o, s:o, s:o, s:o, s:o}", "alarms_open",
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "alarms_open",
 			 number(counter_get(&follower->alarms_open)), "changes_total",
 			 number(counter_get(&follower->changes)), "consoles",
 			 number(counter_get(&hub->subscribers)), "resyncs_total",
 			 number(counter_get(&hub->resyncs)), "position",
-			 number(counter_get(&follower->position)));
+			 number(counter_get(&follower->position)), "actions_accepted_total",
+			 number(counter_get(&actions->accepted)), "actions_refused_total",
+			 number(counter_get(&actions->refused)), "actions_waiting",
+			 number(counter_get(&actions->waiting)), "escalations_total",
+			 number(counter_get(&actions->escalated)));
 }
 
 static json_t *

@@ -13,16 +13,22 @@
  */
 #include "desk/actions.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/log_source.h"
 #include "hub_priv.h"
 
 /* Queued by the server in one look: a storm that ends must not hold up the desk. */
 enum { DUE_AT_ONCE = 4096 };
+
+/* A console whose every click is refused is worth a line now and then. */
+enum { REFUSED_LOG_MS = 10000 };
 
 /* An entry that waits for room in the journal. */
 struct queued {
@@ -95,6 +101,24 @@ result_of(uint64_t request_id, uint64_t alarm_id, const struct desk_verdict *ver
 		.at_us = verdict->at_us,
 		.detail = verdict->detail,
 	};
+}
+
+/* Refused actions leave no entry and no row, so this is their only trace: which console,
+ * never who sat there, nor what was said. */
+static void
+actions_note_refusal(struct actions *actions, const struct action *action,
+		     enum action_refusal refusal)
+{
+	const char *who = action->actor_kind == ACTOR_CONSOLE ? action->actor : "the server's own";
+	uint64_t held_back;
+
+	counter_add(&actions->counters.refused, 1);
+	if (log_source_ok(who, strlen(who), REFUSED_LOG_MS, &held_back))
+		log_info("desk",
+			 "action refused console=%s verb=%s alarm=%" PRIu64
+			 " reason=%s held_back=%" PRIu64,
+			 who, verb_name(action->verb), action->alarm_id, refusal_name(refusal),
+			 held_back);
 }
 
 /* ---- The queue for the journal ---------------------------------------------------- */
@@ -269,7 +293,7 @@ actions_take_ask(struct actions *actions, const struct action_ask *ask)
 	actions_judge(actions, ask, &action, &verdict, &err);
 	if (verdict.refusal != REFUSAL_NONE) {
 		result = result_of(ask->request.request_id, action.alarm_id, &verdict);
-		counter_add(&actions->counters.refused, 1);
+		actions_note_refusal(actions, &action, verdict.refusal);
 		answer_post(ask->box, ask->id, &result);
 		return;
 	}
@@ -355,12 +379,16 @@ actions_answer(struct actions *actions, uint64_t ticket, struct action_result *r
 }
 
 static void
-actions_count(struct actions *actions, const struct action *action, bool accepted)
+actions_count(struct actions *actions, const struct action *action, enum action_refusal refusal)
 {
-	if (action->actor_kind != ACTOR_SERVER)
-		counter_add(accepted ? &actions->counters.accepted : &actions->counters.refused, 1);
-	else if (accepted && action->verb == VERB_ESCALATED)
-		counter_add(&actions->counters.escalated, 1);
+	if (action->actor_kind == ACTOR_SERVER) {
+		if (refusal == REFUSAL_NONE && action->verb == VERB_ESCALATED)
+			counter_add(&actions->counters.escalated, 1);
+	} else if (refusal == REFUSAL_NONE) {
+		counter_add(&actions->counters.accepted, 1);
+	} else {
+		actions_note_refusal(actions, action, refusal);
+	}
 }
 
 static enum rc
@@ -377,7 +405,7 @@ actions_apply_action(struct actions *actions, const uint8_t *body, size_t len, u
 		return rc;
 	change = desk_act(actions->desk, &action, position, &verdict);
 	*changed = change != NULL;
-	actions_count(actions, &action, *changed);
+	actions_count(actions, &action, verdict.refusal);
 	result = result_of(0, action.alarm_id, &verdict);
 	result.change = change != NULL ? change->change : 0;
 	actions_answer(actions, action.ticket, &result);

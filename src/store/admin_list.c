@@ -95,33 +95,6 @@ static const char *const list_sql[] = {
 		" WHERE x.desk_id = k.desk_id)"
 		" AS units, CASE WHEN k.enabled THEN 'yes' ELSE 'no' END AS enabled"
 		" FROM desks k ORDER BY k.name",
-	/* Of each alarm the record that raised it.  Limits of a first acknowledgement by
-	 * EN 50518: people in need 30 s for 80 %, 60 s for 98.5 %; others 90 s, 180 s. */
-	[ADMIN_ALARM_REPORT] =
-		"WITH taken AS (SELECT CASE WHEN c.kind IN (104, 320, 321, 330) THEN 'people'"
-		" ELSE 'other' END AS class,"
-		" 1000 * extract(epoch FROM c.received_at - c.device_time) AS arrived,"
-		" 1000 * extract(epoch FROM a.offered_at - c.received_at) AS offered,"
-		" 1000 * extract(epoch FROM a.shown_at - c.received_at) AS shown,"
-		" extract(epoch FROM coalesce(a.first_acknowledged_at, now()) - c.raised_at)"
-		" AS waited, a.first_acknowledged_at IS NOT NULL AS acknowledged,"
-		" CASE WHEN c.kind IN (104, 320, 321, 330) THEN 30 ELSE 90 END AS soon"
-		" FROM alarm_changes c JOIN alarms a USING (alarm_id)"
-		" WHERE c.change = 1 AND c.raised_at > now() - interval '30 days')"
-		" SELECT class, count(*) AS alarms,"
-		" round(percentile_cont(0.5) WITHIN GROUP (ORDER BY arrived)) AS arrived_p50,"
-		" round(percentile_cont(0.99) WITHIN GROUP (ORDER BY arrived)) AS arrived_p99,"
-		" round(percentile_cont(0.5) WITHIN GROUP (ORDER BY offered)) AS offered_p50,"
-		" round(percentile_cont(0.99) WITHIN GROUP (ORDER BY offered)) AS offered_p99,"
-		" round(percentile_cont(0.99) WITHIN GROUP (ORDER BY shown)) AS shown_p99,"
-		" count(*) FILTER (WHERE acknowledged) AS acknowledged,"
-		/* one that nobody has taken counts as late when its limit is over */
-		" round(100.0 * count(*) FILTER (WHERE acknowledged AND waited <= soon)"
-		" / nullif(count(*) FILTER (WHERE acknowledged OR waited > soon), 0), 1)"
-		" AS in_first,"
-		" round(100.0 * count(*) FILTER (WHERE acknowledged AND waited <= 2 * soon)"
-		" / nullif(count(*) FILTER (WHERE acknowledged OR waited > 2 * soon), 0), 1)"
-		" AS in_second FROM taken GROUP BY class ORDER BY class DESC",
 };
 
 /* No list has more columns. */

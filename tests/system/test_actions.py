@@ -98,10 +98,11 @@ def finish(bench, alarm):
     return len(verbs.get(standing.state, ["close"]))
 
 
-def test_of_two_the_first_wins_and_the_second_is_told_by_whom(bench):
+def test_of_two_the_first_wins_and_the_second_is_told_by_whom(bench, town):
     one, two = bench.console("desk-north"), bench.console("desk-north-2")
     alarm = raised(bench, one)
     alarm_of(two, "KIND_DOOR_HELD_OPEN")
+    before = town.status()["desk"]
     # both before either has an answer
     requests = [one.ask(alarm, "accept", operator="7"), two.ask(alarm, "accept", operator="8")]
     results = []
@@ -116,6 +117,15 @@ def test_of_two_the_first_wins_and_the_second_is_told_by_whom(bench):
     for desk in one, two:
         seen = wait_state(desk, alarm, "ALARM_STATE_ACKNOWLEDGED")
         assert seen.acknowledged_by == winner and seen.change == 2
+    desk = town.status()["desk"]
+    assert [desk[f"actions_{what}_total"] - before[f"actions_{what}_total"]
+            for what in ("accepted", "refused")] == [1, 1] and desk["actions_waiting"] == 0
+    # what was refused is in the log, by its console, and nowhere else
+    loser = ("desk-north", "desk-north-2")[results.index(second)]
+    line = next(line for line in town.daemon.log.read_text().splitlines()
+                if "action refused" in line)
+    assert f"console={loser} verb=accept alarm={alarm.alarm_id} reason=state" in line
+    assert "operator" not in line and "8@" not in line and "7@" not in line
     finish(bench, alarm)
 
 

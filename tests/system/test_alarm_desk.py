@@ -155,14 +155,32 @@ def test_the_report(bench, town):
     alarm = north.wait_alarm(lambda a: a.kind == pb.KIND_PANIC)
     assert north.act(alarm, "close", outcome="OUTCOME_TEST").accepted
 
-    def people():
-        rows = json.loads(town.ctl("alarms", "report", "--json").stdout)
-        return next((row for row in rows if row["class"] == "people"), None)
+    def report(*options):
+        done = town.ctl("alarms", "report", "--json", *options, check=False)
+        rows = json.loads(done.stdout)
+        return done.returncode, {(row["class"], row["measure"], row["limit_s"]): row
+                                 for row in rows}
 
+    def acknowledged():
+        return report()[1]["people", "acknowledged", 30]
     row = wait_until("the panic is in the report", lambda: (
-        (row := people()) and row["offered_p99"] is not None and row["acknowledged"] and row))
-    assert row["alarms"] >= 1
-    assert 0 < float(row["in_first"]) <= float(row["in_second"]) <= 100
+        (row := acknowledged()) and row["alarms"] >= 1 and row))
+    assert 0 <= row["p50_s"] < 30 and row["within"] == 100 and row["verdict"] == "met"
+    # nobody has said that it was on a screen; the time for that is not over
+    code, rows = report("--station", "north", "--days", "1")
+    assert rows["people", "shown", 90]["verdict"] == "no data"
+    assert code == (3 if any(row["verdict"] == "missed" for row in rows.values()) else 0)
+    assert ("people", "arrived", 2) not in report("--shared-network")[1]
+    # another station's are not in it, nor are those of another time
+    assert report("--station", "east")[1]["people", "arrived", 2]["verdict"] == "no data"
+    code, rows = report("--since", "2020-01-01", "--until", "2020-01-31")
+    assert code == 4 and {row["verdict"] for row in rows.values()} == {"no data"}
+    for options, wrong in ((("--station", "nowhere"), "is not in the register"),
+                           (("--since", "yesterday"), "yesterday"),
+                           (("--days", "0"), "days"), (("--since", "2030-01-01"), "not after")):
+        refused = town.ctl("alarms", "report", *options, check=False)
+        assert refused.returncode in (1, 2) and wrong in refused.stderr
+    assert "acknowledged" in town.ctl("alarms", "report", check=False).stdout
 
 
 def test_rules_are_checked(town):

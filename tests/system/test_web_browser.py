@@ -286,6 +286,7 @@ def test_pictures(chromium, web, controllers, colors, locale):
         page.shot(SHOTS / f"{shot}.png")
         page.press("v")
         page.wait("document.querySelectorAll('.overview canvas').length === 2")
+        assert page.eval("document.querySelectorAll('.limits .verdict').length") == 10
         page.shot(SHOTS / f"{shot}-overview.png")
         page.close()
     assert not chromium.said()

@@ -179,6 +179,41 @@ test_alarm_is_one_harmless_line(void **state)
 	free(text);
 }
 
+/* Guards that it is told who acted, and that what he said can't fill the screen. */
+static void
+test_who_acted(void **state)
+{
+	static const struct {
+		const char *said, *shown;
+	} acted[] = {
+		{"\"verb\":\"accept\",\"actor\":\"desk-1\",\"operator\":\"17\"",
+		 "  accept by 17@desk-1\n"},
+		{"\"verb\":\"reject\",\"actor\":\"desk-1\",\"reject_reason\":\"too_old\","
+		 "\"handed_to\":\"south\"",
+		 "  reject by desk-1, too_old\n"},
+		{"\"verb\":\"hand_over\",\"actor\":\"root\",\"handed_to\":\"south\"",
+		 "  hand_over by root, south\n"},
+		{"\"verb\":\"escalated\"", "  escalated by the server\n"},
+		{"\"verb\":\"close\",\"actor\":\"d\",\"outcome\":\"incident\",\"text\":"
+		 "\"0123456789012345678901234567890123456\\u001b[7\"",
+		 "  close by d, incident: 0123456789012345678901234567890123456?[7\n"},
+		{"\"verb\":\"comment\",\"actor\":\"d\",\"text\":"
+		 "\"01234567890123456789012345678901234567\xE6\x9D\xB1"
+		 "9\"",
+		 "  comment by d: 01234567890123456789012345678901234567\u2026\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(acted); i++) {
+		char *json = xasprintf("{\"alarm_id\":1,\"controller\":\"c\",%s}", acted[i].said);
+		char *text = shown(alarm_plain, json);
+
+		assert_string_equal(strstr(text, "[c]") + 3, acted[i].shown);
+		free(text);
+		free(json);
+	}
+}
+
 static void
 test_colour_goes_by_severity(void **state)
 {
@@ -269,6 +304,7 @@ main(void)
 		cmocka_unit_test(test_status_with_all),
 		cmocka_unit_test(test_status_of_another_version),
 		cmocka_unit_test(test_alarm_is_one_harmless_line),
+		cmocka_unit_test(test_who_acted),
 		cmocka_unit_test(test_colour_goes_by_severity),
 		cmocka_unit_test(test_remarks_of_the_stream),
 		cmocka_unit_test(test_numbers_for_people),

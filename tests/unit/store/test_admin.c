@@ -306,6 +306,105 @@ test_lists(void **state)
 	expect_list(ADMIN_CONSOLES, "name=desk1 station=north role=dispatcher enabled=yes ");
 }
 
+/* An alarm of a site, raised in the first minute of May 2026, with seconds from then on
+ * to each moment; NULL: it has not come. */
+static void
+put_alarm(int number, int kind, const char *site, const char *arrived, const char *shown,
+	  const char *taken)
+{
+	char *row = xasprintf(
+		"SELECT %d, 1, 1, 1, t, t + %s * interval '1 s', t, t, NULL::timestamptz, 1, %d,"
+		" (SELECT site_id FROM sites WHERE code = '%s'), 1, NULL::int, %d, 4, 1, false"
+		" FROM (SELECT timestamptz '2026-05-01 00:00:01Z' AS t) o",
+		number, arrived, number, site, kind);
+	char *sql = xasprintf("INSERT INTO alarm_changes %s; INSERT INTO alarms %s;"
+			      " UPDATE alarms SET shown_at = received_at + %s * interval '1 s',"
+			      " first_acknowledged_at = raised_at + %s * interval '1 s'"
+			      " WHERE alarm_id = %d",
+			      row, row, shown, taken, number);
+
+	pg_do(conn, sql);
+	free(sql);
+	free(row);
+}
+
+struct verdicts {
+	char text[2000];
+	const char *class; /* whose */
+};
+
+static enum rc
+join_verdict(void *arg, int n, const char *const *names, const char *const *values)
+{
+	struct verdicts *verdicts = arg;
+	size_t at = strlen(verdicts->text);
+
+	assert_int_equal(n, 10);
+	assert_string_equal(names[8], "within");
+	if (strcmp(values[0], verdicts->class) == 0)
+		(void)snprintf(verdicts->text + at, sizeof(verdicts->text) - at,
+			       "%s/%s: %s of %s in time, %s; ", values[1], values[2],
+			       values[8] != NULL ? values[8] : "-", values[4], values[9]);
+	return RC_OK;
+}
+
+static void
+expect_report(const char *station, const char *class, const char *expected)
+{
+	/* May 2026 */
+	const struct admin_report of = {1777593600LL * 1000000, 1780272000LL * 1000000, station};
+	struct verdicts verdicts = {.class = class};
+
+	assert_int_equal(admin_alarm_report(admin, &of, join_verdict, &verdicts, &err), RC_OK);
+	assert_string_equal(verdicts.text, expected);
+}
+
+static void
+test_alarm_report(void **state)
+{
+	const struct admin_report of = {.since_us = 0, .until_us = 1, .station = "nowhere"};
+	struct verdicts verdicts = {.class = "other"};
+
+	(void)state;
+	pg_do(conn, "TRUNCATE alarms, alarm_changes");
+	expect_report(
+		NULL, "people",
+		"arrived/2: - of 0 in time, no data; arrived/5: - of 0 in time, no data; "
+		"shown/90: - of 0 in time, no data; acknowledged/30: - of 0 in time, no data; "
+		"acknowledged/60: - of 0 in time, no data; ");
+	/* four of five within 30 s is what is asked for; one that nobody has taken is late */
+	put_alarm(1, 320, "estate", "0.5", "1", "5");
+	put_alarm(2, 320, "estate", "2", "90", "30");
+	put_alarm(3, 330, "estate", "2.001", "1", "29.9");
+	put_alarm(4, 321, "village", "0.5", "1", "30");
+	put_alarm(5, 104, "village", "0.5", "NULL", "NULL");
+	expect_report(
+		"north", "people",
+		"arrived/2: 80.0 of 5 in time, missed; arrived/5: 100.0 of 5 in time, met; "
+		"shown/90: 80.0 of 5 in time, missed; acknowledged/30: 80.0 of 5 in time, met; "
+		"acknowledged/60: 80.0 of 5 in time, missed; ");
+	/* the one that came in April, and the group, count for nothing */
+	put_alarm(6, 310, "estate", "0.1", "1", "90");
+	put_alarm(7, 310, "estate", "60", "1", "NULL");
+	put_alarm(8, 720, "estate", "60", "200", "200");
+	pg_do(conn, "UPDATE alarms SET raised_at = raised_at - interval '2 s' WHERE alarm_id = 7");
+	expect_report(
+		NULL, "other",
+		"arrived/2: 100.0 of 1 in time, met; arrived/5: 100.0 of 1 in time, met; "
+		"shown/90: 100.0 of 1 in time, met; acknowledged/90: 100.0 of 1 in time, met; "
+		"acknowledged/180: 100.0 of 1 in time, met; ");
+	assert_refused(admin_alarm_report(admin, &of, join_verdict, &verdicts, &err),
+		       "station \"nowhere\" is not in the register");
+	/* of another station's sites nothing is said */
+	assert_int_equal(admin_put_station(admin, "south", "", &err), RC_OK);
+	expect_report(
+		"south", "other",
+		"arrived/2: - of 0 in time, no data; arrived/5: - of 0 in time, no data; "
+		"shown/90: - of 0 in time, no data; acknowledged/90: - of 0 in time, no data; "
+		"acknowledged/180: - of 0 in time, no data; ");
+	pg_do(conn, "TRUNCATE alarms, alarm_changes");
+}
+
 int
 main(void)
 {
@@ -320,6 +419,7 @@ main(void)
 		cmocka_unit_test_setup(test_batch_is_all_or_nothing, fill),
 		cmocka_unit_test_setup(test_changes_notify_once, fill),
 		cmocka_unit_test_setup(test_lists, fill),
+		cmocka_unit_test_setup(test_alarm_report, fill),
 	};
 
 	return cmocka_run_group_tests(tests, start, end);
