@@ -36,6 +36,32 @@ struct conf_key {
 	const char *help;           /* a sentence or two, for the reference */
 };
 
+/* Bytes of a path to a file or folder: PATH_MAX with room for the names of files in it. */
+enum { CONF_PATH_MAX = 1000 };
+
+/*
+ * One row.  `target` is the struct that the table fills; who owns a table gives its rows
+ * short names:
+ *
+ *	#define INT(...) CONF_ROW_INT(struct settings, __VA_ARGS__)
+ */
+#define CONF_ROW(target, name, type, field, fallback, min, max, unit, choices, help)               \
+	{                                                                                          \
+		name, type, offsetof(target, field), fallback, min, max, unit, choices, help       \
+	}
+#define CONF_ROW_INT(target, name, field, fallback, min, max, unit, help)                          \
+	CONF_ROW(target, name, CONF_INT, field, fallback, min, max, unit, NULL, help)
+/* max: bytes */
+#define CONF_ROW_STRING(target, name, field, fallback, max, help)                                  \
+	CONF_ROW(target, name, CONF_STRING, field, fallback, 0, max, "", NULL, help)
+#define CONF_ROW_PATH(target, name, field, fallback, max, help)                                    \
+	CONF_ROW(target, name, CONF_PATH, field, fallback, 1, max, "", NULL, help)
+/* The same, and may be empty. */
+#define CONF_ROW_PATH_OR_NONE(target, name, field, fallback, max, help)                            \
+	CONF_ROW(target, name, CONF_PATH, field, fallback, 0, max, "", NULL, help)
+#define CONF_ROW_CHOICE(target, name, field, fallback, choices, help)                              \
+	CONF_ROW(target, name, CONF_CHOICE, field, fallback, 0, 0, "", choices, help)
+
 /* A list section: each item is a struct of `item_size` bytes. */
 struct conf_list {
 	const char *name; /* "listeners" */
@@ -54,6 +80,10 @@ struct conf_schema {
 	size_t n_keys;
 	const struct conf_list *lists;
 	size_t n_lists;
+	/* What no single key shows, asked when all keys have their values; `path` stands in
+	 * its errors.  May be NULL. */
+	enum rc (*check)(const char *path, const void *target, struct err *err);
+	const char *head; /* comment that the reference begins with; may be NULL */
 };
 
 /*
@@ -71,7 +101,7 @@ enum rc conf_parse(const struct conf_schema *schema, const char *path, const voi
 /* Frees what conf_load() allocated, zeroes all fields. */
 void conf_free(const struct conf_schema *schema, void *target);
 
-/* The commented reference: each key with help, default, unit and bounds. */
+/* The commented reference: the head, then each key with help, default, unit and bounds. */
 void conf_write_reference(const struct conf_schema *schema, FILE *out);
 
 #endif

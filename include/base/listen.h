@@ -12,6 +12,12 @@
 
 #include "base/loop.h"
 
+/* Bytes of a unix socket's path: sun_path without its end. */
+enum { LISTEN_UNIX_MAX = 107 };
+
+/* A literal IPv4 or IPv6 address. */
+bool listen_is_address(const char *address);
+
 /* A TCP socket that listens at a literal address; port 0 lets the kernel choose,
  * *bound says which. */
 enum rc listen_tcp(const char *address, uint16_t port, int *fd, uint16_t *bound,

@@ -27,6 +27,10 @@ enum log_target {
 	LOG_TARGET_JOURNAL, /* sd_journal_send: PRIORITY, GATEHOUSE_ROOM, MESSAGE */
 };
 
+/* Names of levels and targets by their numbers, ended by NULL, as configurations have them. */
+extern const char *const log_level_names[];
+extern const char *const log_target_names[];
+
 /* Called once by main, before threads exist.  Default: info to stderr. */
 void log_setup(enum log_level level, enum log_target target);
 bool log_wants(enum log_level level);

@@ -8,8 +8,6 @@
  * of the file is the only limit that is needed.  Anchors, aliases and tags are
  * refused: the one could multiply a small file, the other change what a text
  * means, and a person who reads the file should see what the daemon sees.
- *
- * What several keys must keep between them is checked by who owns the table.
  */
 #include "base/conf.h"
 
@@ -549,6 +547,8 @@ conf_parse(const struct conf_schema *schema, const char *path, const void *text,
 	rc = reader_stream(&r);
 	if (rc == RC_OK)
 		rc = reader_fill(&r);
+	if (rc == RC_OK && schema->check != NULL)
+		rc = schema->check(path, target, err);
 	if (rc != RC_OK)
 		conf_free(schema, target);
 

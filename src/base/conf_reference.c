@@ -95,6 +95,8 @@ reference_list(FILE *out, const struct conf_list *list)
 void
 conf_write_reference(const struct conf_schema *schema, FILE *out)
 {
+	if (schema->head != NULL)
+		(void)fputs(schema->head, out);
 	for (size_t i = 0; i < schema->n_keys; i++) {
 		const struct conf_key *key = &schema->keys[i];
 		size_t len = conf_section_len(key);

@@ -49,6 +49,14 @@ listen_parse(const char *address, uint16_t port, struct sockaddr_storage *out)
 	return 0;
 }
 
+bool
+listen_is_address(const char *address)
+{
+	struct sockaddr_storage parsed;
+
+	return listen_parse(address, 0, &parsed) != 0;
+}
+
 static uint16_t
 listen_bound_port(int fd)
 {

@@ -26,10 +26,15 @@ static const int log_priority[] = {
 	[LOG_LEVEL_WARNING] = LOG_WARNING, [LOG_LEVEL_ERROR] = LOG_ERR,
 	[LOG_LEVEL_CRITICAL] = LOG_CRIT,
 };
-static const char *const log_level_names[] = {
+const char *const log_level_names[] = {
 	[LOG_LEVEL_DEBUG] = "debug",       [LOG_LEVEL_INFO] = "info",
 	[LOG_LEVEL_WARNING] = "warning",   [LOG_LEVEL_ERROR] = "error",
-	[LOG_LEVEL_CRITICAL] = "critical",
+	[LOG_LEVEL_CRITICAL] = "critical", NULL,
+};
+const char *const log_target_names[] = {
+	[LOG_TARGET_STDERR] = "stderr",
+	[LOG_TARGET_JOURNAL] = "journal",
+	NULL,
 };
 
 static struct {

@@ -17,24 +17,16 @@
 #include <unistd.h>
 
 #include "base/conf.h"
+#include "base/listen.h"
 #include "base/log.h"
 #include "wire/kind.h"
 
-#define INT(name, field, fallback, min, max, unit, help)                                           \
-	{                                                                                          \
-		name, CONF_INT, offsetof(struct settings, field), fallback, min, max, unit, NULL,  \
-			help                                                                       \
-	}
-#define PATH(name, field, fallback, max, help)                                                     \
-	{                                                                                          \
-		name, CONF_PATH, offsetof(struct settings, field), fallback, 1, max, "", NULL,     \
-			help                                                                       \
-	}
-#define CHOICE(name, field, fallback, choices, help)                                               \
-	{                                                                                          \
-		name, CONF_CHOICE, offsetof(struct settings, field), fallback, 0, 0, "", choices,  \
-			help                                                                       \
-	}
+/* rows of the table */
+#define INT(...)          CONF_ROW_INT(struct settings, __VA_ARGS__)
+#define TEXT(...)         CONF_ROW_STRING(struct settings, __VA_ARGS__)
+#define PATH(...)         CONF_ROW_PATH(struct settings, __VA_ARGS__)
+#define PATH_OR_NONE(...) CONF_ROW_PATH_OR_NONE(struct settings, __VA_ARGS__)
+#define CHOICE(...)       CONF_ROW_CHOICE(struct settings, __VA_ARGS__)
 
 enum {
 	/* Open files beside the connections, with a margin.  Of the process: journal,
@@ -42,25 +34,9 @@ enum {
 	SETTINGS_OWN_FILES = 64,
 	/* ... and of each worker beside its listening sockets: its loop */
 	SETTINGS_WORKER_FILES = 8,
-	/* room below PATH_MAX for the names of files in a folder */
-	SETTINGS_PATH_MAX = 1000,
-	/* sun_path of a unix socket, with its end */
-	SETTINGS_SOCKET_MAX = 107,
 	SETTINGS_LISTENERS_MAX = 16,
 	/* more rules than kinds are doubled ones */
 	SETTINGS_ALARMS_MAX = 256,
-};
-
-static const char *const level_names[] = {
-	[LOG_LEVEL_DEBUG] = "debug",       [LOG_LEVEL_INFO] = "info",
-	[LOG_LEVEL_WARNING] = "warning",   [LOG_LEVEL_ERROR] = "error",
-	[LOG_LEVEL_CRITICAL] = "critical", NULL,
-};
-
-static const char *const target_names[] = {
-	[LOG_TARGET_STDERR] = "stderr",
-	[LOG_TARGET_JOURNAL] = "journal",
-	NULL,
 };
 
 static const struct conf_key settings_keys[] = {
@@ -68,7 +44,7 @@ static const struct conf_key settings_keys[] = {
 	    "Number of this daemon. Daemons that store into the same PostgreSQL must differ: the "
 	    "number is in the ids of alarms and in the cursor. Never change it on a journal that "
 	    "holds records."),
-	PATH("node.state_dir", state_dir, "/var/lib/gatehouse", SETTINGS_PATH_MAX,
+	PATH("node.state_dir", state_dir, "/var/lib/gatehouse", CONF_PATH_MAX,
 	     "Folder of the alarms' checkpoint and of the register's snapshot, with which the "
 	     "daemon starts while PostgreSQL is down."),
 	INT("node.workers", workers, "0", 0, 256, "",
@@ -78,19 +54,18 @@ static const struct conf_key settings_keys[] = {
 	    "those that stand keep their memory and their file descriptors (LimitNOFILE= of the "
 	    "service must be higher)."),
 
-	PATH("tls.ca", tls_ca, "/etc/gatehouse/tls/ca.pem", SETTINGS_PATH_MAX,
+	PATH("tls.ca", tls_ca, "/etc/gatehouse/tls/ca.pem", CONF_PATH_MAX,
 	     "Certificate of the authority that signed the controllers' and consoles' "
 	     "certificates, PEM."),
 	PATH("tls.certificate", tls_certificate, "/etc/gatehouse/tls/certificate.pem",
-	     SETTINGS_PATH_MAX, "The daemon's own certificate with its chain, PEM."),
-	PATH("tls.key", tls_key, "/etc/gatehouse/tls/key.pem", SETTINGS_PATH_MAX,
+	     CONF_PATH_MAX, "The daemon's own certificate with its chain, PEM."),
+	PATH("tls.key", tls_key, "/etc/gatehouse/tls/key.pem", CONF_PATH_MAX,
 	     "The private key of that certificate, PEM, not encrypted; readable for the daemon's "
 	     "user only."),
-	{"tls.revoked", CONF_PATH, offsetof(struct settings, tls_revoked), "", 0, SETTINGS_PATH_MAX,
-	 "", NULL,
-	 "Revocation lists, PEM, whole ones, signed by the authorities in tls.ca. Who is on one is "
-	 "refused, and sent away when the lists are loaded again (SIGHUP). A list past its date "
-	 "stays in force. Empty: none."},
+	PATH_OR_NONE("tls.revoked", tls_revoked, "", CONF_PATH_MAX,
+		     "Revocation lists, PEM, whole ones, signed by the authorities in tls.ca. Who "
+		     "is on one is refused, and sent away when the lists are loaded again "
+		     "(SIGHUP). A list past its date stays in force. Empty: none."),
 	INT("tls.resume_s", resume_s, "86400", 0, 604800, "s",
 	    "A client that was here within this time comes back by a short handshake, at a quarter "
 	    "of the cost; never beyond the end of its certificate. One that stays connected "
@@ -114,13 +89,13 @@ static const struct conf_key settings_keys[] = {
 	    "Connections that each worker keeps in that way beside those of node.connections_max. "
 	    "Beyond it one is closed at once, and its client may hear of no reason."),
 
-	PATH("card.keys_dir", keys_dir, "/var/lib/gatehouse/keys", SETTINGS_PATH_MAX,
+	PATH("card.keys_dir", keys_dir, "/var/lib/gatehouse/keys", CONF_PATH_MAX,
 	     "Folder of the keys that turn card numbers into tokens: site.key, and one "
 	     "token-YYYY-MM.key for each month. Whoever destroys a month's key cuts its records "
 	     "from their cards for ever, which is the purpose; so back it up apart from the "
 	     "records."),
 
-	PATH("journal.dir", journal_dir, "/var/lib/gatehouse/journal", SETTINGS_PATH_MAX,
+	PATH("journal.dir", journal_dir, "/var/lib/gatehouse/journal", CONF_PATH_MAX,
 	     "Folder of the journal. A record is acknowledged when it is on this disk: take one "
 	     "that keeps its word about flushing, and nothing that is shared over a network."),
 	INT("journal.segment_mb", segment_mb, "64", 1, 1024, "MiB",
@@ -150,11 +125,10 @@ static const struct conf_key settings_keys[] = {
 	    "most, so that one flush of the disk serves many. Alarms don't wait for it. 0: at "
 	    "once, always."),
 
-	{"postgresql.conninfo", CONF_STRING, offsetof(struct settings, conninfo), "", 0, 2000, "",
-	 NULL,
-	 "Connection string of libpq; may name several hosts with "
-	 "target_session_attrs=read-write. Empty: libpq's environment, PGHOST and so on. Keep a "
-	 "password in a passfile, not here."},
+	TEXT("postgresql.conninfo", conninfo, "", 2000,
+	     "Connection string of libpq; may name several hosts with "
+	     "target_session_attrs=read-write. Empty: libpq's environment, PGHOST and so on. Keep "
+	     "a password in a passfile, not here."),
 	INT("postgresql.batch_records", batch_records, "20000", 1, 1000000, "",
 	    "Records in one transaction, at most."),
 	INT("postgresql.batch_mb", batch_mb, "8", 1, 256, "MiB",
@@ -247,23 +221,20 @@ static const struct conf_key settings_keys[] = {
 	    "How often cards and rights are written to disk. After a crash the journal is read "
 	    "again from there, so longer means a slower start."),
 
-	PATH("control.socket", control_socket, "/run/gatehouse/control.sock", SETTINGS_SOCKET_MAX,
+	PATH("control.socket", control_socket, "/run/gatehouse/control.sock", LISTEN_UNIX_MAX,
 	     "Unix socket on which gatehousectl asks the daemon. Who may write to it may ask: "
 	     "its folder decides."),
 
-	CHOICE("log.level", log_level, "info", level_names,
+	CHOICE("log.level", log_level, "info", log_level_names,
 	       "The least serious lines that are still written. debug writes each change of a "
 	       "connection's state."),
-	CHOICE("log.target", log_target, "stderr", target_names,
+	CHOICE("log.target", log_target, "stderr", log_target_names,
 	       "stderr: lines of text, with priorities where systemd reads them. journal: "
 	       "systemd's journal with fields."),
 };
 
 #define LISTENER(name, type, field, fallback, min, max, help)                                      \
-	{                                                                                          \
-		name, type, offsetof(struct listener_settings, field), fallback, min, max, "",     \
-			NULL, help                                                                 \
-	}
+	CONF_ROW(struct listener_settings, name, type, field, fallback, min, max, "", NULL, help)
 
 static const struct conf_key listener_keys[] = {
 	LISTENER("address", CONF_STRING, address, "0.0.0.0", 1, 64,
@@ -288,26 +259,20 @@ static const char *const latch_names[] = {
 	NULL,
 };
 
-#define ALARM(name, type, field, fallback, min, max, unit, choices, help)                          \
-	{                                                                                          \
-		name, type, offsetof(struct alarm_settings, field), fallback, min, max, unit,      \
-			choices, help                                                              \
-	}
+#define ALARM(...) CONF_ROW(struct alarm_settings, __VA_ARGS__)
 
 static const struct conf_key alarm_keys[] = {
 	ALARM("kind", CONF_STRING, kind, NULL, 1, 64, "", NULL,
 	      "A kind of the vocabulary that raises alarms, such as door.held_open."),
 	ALARM("severity", CONF_CHOICE, severity, "default", 0, 0, "", severity_names,
 	      "critical sends somebody now, high sends somebody, medium asks back, low is looked "
-	      "at "
-	      "in the morning."),
+	      "at in the morning."),
 	ALARM("latch", CONF_CHOICE, latch, "default", 0, 0, "", latch_names,
 	      "yes: when its condition is over, a person has to reset it. By default forced doors, "
 	      "tamper and duress."),
 	ALARM("escalate_s", CONF_INT, escalate_s, "-1", -1, 604800, "s", NULL,
 	      "Nobody took it for so long: the next station up is called, then the one at the "
-	      "root. "
-	      "0: never. -1: by severity, 45 critical, 120 high, 600 medium, 0 low."),
+	      "root. 0: never. -1: by severity, 45 critical, 120 high, 600 medium, 0 low."),
 	ALARM("ack_limit_s", CONF_INT, ack_limit_s, "-1", -1, 604800, "s", NULL,
 	      "Nothing followed an acknowledgement for so long: it has expired. 0: never. -1: by "
 	      "severity, 1800 critical, 3600 high, 7200 medium, 0 low."),
@@ -346,16 +311,8 @@ static const struct conf_list settings_lists[] = {
 		.example = "  - kind: door.held_open\n"
 			   "    escalate_s: 600\n",
 		.help = "How kinds of alarms are handled, where the default does not fit. A kind "
-			"that "
-			"is not named here has its defaults.",
+			"that is not named here has its defaults.",
 	},
-};
-
-static const struct conf_schema settings_schema = {
-	.keys = settings_keys,
-	.n_keys = ARRAY_LEN(settings_keys),
-	.lists = settings_lists,
-	.n_lists = ARRAY_LEN(settings_lists),
 };
 
 /* ---- What no single key shows -------------------------------------------- */
@@ -395,10 +352,8 @@ static enum rc
 check_listener(const char *path, const struct settings *s, size_t i, struct err *err)
 {
 	const struct listener_settings *l = &s->listeners[i];
-	struct in6_addr bytes; /* room for either family */
 
-	if (inet_pton(AF_INET, l->address, &bytes) != 1 &&
-	    inet_pton(AF_INET6, l->address, &bytes) != 1)
+	if (!listen_is_address(l->address))
 		return err_invalid(err,
 				   "%.160s: \"listeners[%zu].address\" is \"%s\", expected an IPv4 "
 				   "or IPv6 address",
@@ -471,23 +426,41 @@ check_alarms(const char *path, const struct settings *s, struct err *err)
 	return RC_OK;
 }
 
+static enum rc
+settings_check(const char *path, const void *target, struct err *err)
+{
+	enum rc rc = check_fleet(path, target, err);
+
+	if (rc == RC_OK)
+		rc = check_listeners(path, target, err);
+	if (rc == RC_OK)
+		rc = check_alarms(path, target, err);
+	return rc;
+}
+
+/* ---- As a whole ----------------------------------------------------------- */
+
+static const char settings_head[] =
+	"# gatehoused.yaml - every setting of gatehoused with its default.\n"
+	"#\n"
+	"# A key that is left out has its default, so a file needs only what differs; see\n"
+	"# minimal.yaml.  Relative paths begin at the folder of this file.  A mistake stops\n"
+	"# the start with file and line.\n";
+
+static const struct conf_schema settings_schema = {
+	.keys = settings_keys,
+	.n_keys = ARRAY_LEN(settings_keys),
+	.lists = settings_lists,
+	.n_lists = ARRAY_LEN(settings_lists),
+	.check = settings_check,
+	.head = settings_head,
+};
+
 enum rc
 settings_load(const char *path, struct settings *settings, struct err *err)
 {
-	enum rc rc;
-
 	memset(settings, 0, sizeof(*settings));
-	rc = conf_load(&settings_schema, path, settings, err);
-	if (rc != RC_OK)
-		return rc;
-	rc = check_fleet(path, settings, err);
-	if (rc == RC_OK)
-		rc = check_listeners(path, settings, err);
-	if (rc == RC_OK)
-		rc = check_alarms(path, settings, err);
-	if (rc != RC_OK)
-		settings_free(settings);
-	return rc;
+	return conf_load(&settings_schema, path, settings, err);
 }
 
 unsigned
@@ -520,11 +493,5 @@ settings_free(struct settings *settings)
 void
 settings_write_reference(FILE *out)
 {
-	fputs("# gatehoused.yaml - every setting of gatehoused with its default.\n"
-	      "#\n"
-	      "# A key that is left out has its default, so a file needs only what differs; see\n"
-	      "# minimal.yaml.  Relative paths begin at the folder of this file.  A mistake stops\n"
-	      "# the start with file and line.\n",
-	      out);
 	conf_write_reference(&settings_schema, out);
 }

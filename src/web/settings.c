@@ -5,47 +5,17 @@
  */
 #include "web/settings.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "base/conf.h"
+#include "base/listen.h"
 #include "base/log.h"
 
-#define INT(name, field, fallback, min, max, unit, help)                                           \
-	{                                                                                          \
-		name, CONF_INT, offsetof(struct web_settings, field), fallback, min, max, unit,    \
-			NULL, help                                                                 \
-	}
-#define PATH(name, field, fallback, max, help)                                                     \
-	{                                                                                          \
-		name, CONF_PATH, offsetof(struct web_settings, field), fallback, 1, max, "", NULL, \
-			help                                                                       \
-	}
-#define TEXT(name, field, fallback, max, help)                                                     \
-	{                                                                                          \
-		name, CONF_STRING, offsetof(struct web_settings, field), fallback, 0, max, "",     \
-			NULL, help                                                                 \
-	}
-#define CHOICE(name, field, fallback, choices, help)                                               \
-	{                                                                                          \
-		name, CONF_CHOICE, offsetof(struct web_settings, field), fallback, 0, 0, "",       \
-			choices, help                                                              \
-	}
-
-/* room below PATH_MAX for names in a folder; sun_path of a unix socket */
-enum { WEB_PATH_MAX = 1000, WEB_SOCKET_MAX = 107 };
-
-static const char *const level_names[] = {
-	[LOG_LEVEL_DEBUG] = "debug",       [LOG_LEVEL_INFO] = "info",
-	[LOG_LEVEL_WARNING] = "warning",   [LOG_LEVEL_ERROR] = "error",
-	[LOG_LEVEL_CRITICAL] = "critical", NULL,
-};
-
-static const char *const target_names[] = {
-	[LOG_TARGET_STDERR] = "stderr",
-	[LOG_TARGET_JOURNAL] = "journal",
-	NULL,
-};
+/* rows of the table */
+#define INT(...)    CONF_ROW_INT(struct web_settings, __VA_ARGS__)
+#define TEXT(...)   CONF_ROW_STRING(struct web_settings, __VA_ARGS__)
+#define PATH(...)   CONF_ROW_PATH(struct web_settings, __VA_ARGS__)
+#define CHOICE(...) CONF_ROW_CHOICE(struct web_settings, __VA_ARGS__)
 
 static const struct conf_key settings_keys[] = {
 	TEXT("http.address", address, "0.0.0.0", 64,
@@ -56,9 +26,9 @@ static const struct conf_key settings_keys[] = {
 	TEXT("http.public_url", public_url, "", 200,
 	     "What stands before the path in links that are given to people, such as "
 	     "https://gate.example. Empty: the first name of the certificate, and the port."),
-	PATH("http.static_dir", static_dir, "/usr/share/gatehouse/web", WEB_PATH_MAX,
+	PATH("http.static_dir", static_dir, "/usr/share/gatehouse/web", CONF_PATH_MAX,
 	     "Folder of the pages. They are read at the start, and again on SIGHUP."),
-	PATH("http.plans_dir", plans_dir, "/var/lib/gatehouse-web/plans", WEB_PATH_MAX,
+	PATH("http.plans_dir", plans_dir, "/var/lib/gatehouse-web/plans", CONF_PATH_MAX,
 	     "Folder of site plans: SITE.png, SITE.jpg or SITE.webp, by the code of the site. May "
 	     "be missing."),
 	INT("http.connections_max", connections_max, "2000", 8, 100000, "",
@@ -74,17 +44,17 @@ static const struct conf_key settings_keys[] = {
 	    "Of one address; what comes beyond is refused with 429. A station behind one address "
 	    "shares it."),
 
-	PATH("tls.ca", tls_ca, "/etc/gatehouse-web/tls/ca.pem", WEB_PATH_MAX,
+	PATH("tls.ca", tls_ca, "/etc/gatehouse-web/tls/ca.pem", CONF_PATH_MAX,
 	     "Certificate of the authority that signed the consoles' certificates, PEM."),
 	PATH("tls.certificate", tls_certificate, "/etc/gatehouse-web/tls/certificate.pem",
-	     WEB_PATH_MAX,
+	     CONF_PATH_MAX,
 	     "Certificate that browsers see, with its chain, PEM: of our own authority, or of one "
 	     "that the browsers trust already."),
-	PATH("tls.key", tls_key, "/etc/gatehouse-web/tls/key.pem", WEB_PATH_MAX,
+	PATH("tls.key", tls_key, "/etc/gatehouse-web/tls/key.pem", CONF_PATH_MAX,
 	     "The private key of that certificate, PEM, not encrypted; readable for the user of "
 	     "this program only."),
 
-	PATH("daemon.consoles_dir", consoles_dir, "/etc/gatehouse-web/consoles", WEB_PATH_MAX,
+	PATH("daemon.consoles_dir", consoles_dir, "/etc/gatehouse-web/consoles", CONF_PATH_MAX,
 	     "Folder of the consoles that this program is to the daemon: one for each station, as "
 	     "gatehousectl web enrol makes them."),
 	INT("daemon.linger_s", linger_s, "600", 1, 86400, "s",
@@ -132,30 +102,24 @@ static const struct conf_key settings_keys[] = {
 	    "A page that takes nothing for so long while something waits for it is closed; it goes "
 	    "on where it was."),
 
-	PATH("control.socket", control_socket, "/run/gatehouse-web/control.sock", WEB_SOCKET_MAX,
+	PATH("control.socket", control_socket, "/run/gatehouse-web/control.sock", LISTEN_UNIX_MAX,
 	     "Unix socket on which gatehousectl asks for links. Who may write to it may sign in "
 	     "as anybody: its folder decides."),
 
-	CHOICE("log.level", log_level, "info", level_names,
+	CHOICE("log.level", log_level, "info", log_level_names,
 	       "The least serious lines that are still written."),
-	CHOICE("log.target", log_target, "stderr", target_names,
+	CHOICE("log.target", log_target, "stderr", log_target_names,
 	       "stderr: lines of text, with priorities where systemd reads them. journal: "
 	       "systemd's journal with fields."),
 };
 
-static const struct conf_schema settings_schema = {
-	.keys = settings_keys,
-	.n_keys = ARRAY_LEN(settings_keys),
-};
-
 /* What no single key shows. */
 static enum rc
-settings_check(const char *path, const struct web_settings *s, struct err *err)
+settings_check(const char *path, const void *target, struct err *err)
 {
-	struct in6_addr bytes; /* room for either family */
+	const struct web_settings *s = target;
 
-	if (inet_pton(AF_INET, s->address, &bytes) != 1 &&
-	    inet_pton(AF_INET6, s->address, &bytes) != 1)
+	if (!listen_is_address(s->address))
 		return err_invalid(err,
 				   "%.160s: \"http.address\" is \"%s\", expected an IPv4 or IPv6 "
 				   "address",
@@ -168,19 +132,25 @@ settings_check(const char *path, const struct web_settings *s, struct err *err)
 	return RC_OK;
 }
 
+static const char settings_head[] =
+	"# gatehouse-web.yaml - every setting of gatehouse-web with its default.\n"
+	"#\n"
+	"# A key that is left out has its default, so a file needs only what differs.\n"
+	"# Relative paths begin at the folder of this file.  A mistake stops the start\n"
+	"# with file and line.\n";
+
+static const struct conf_schema settings_schema = {
+	.keys = settings_keys,
+	.n_keys = ARRAY_LEN(settings_keys),
+	.check = settings_check,
+	.head = settings_head,
+};
+
 enum rc
 web_settings_load(const char *path, struct web_settings *settings, struct err *err)
 {
-	enum rc rc;
-
 	memset(settings, 0, sizeof(*settings));
-	rc = conf_load(&settings_schema, path, settings, err);
-	if (rc != RC_OK)
-		return rc;
-	rc = settings_check(path, settings, err);
-	if (rc != RC_OK)
-		web_settings_free(settings);
-	return rc;
+	return conf_load(&settings_schema, path, settings, err);
 }
 
 void
@@ -192,11 +162,5 @@ web_settings_free(struct web_settings *settings)
 void
 web_settings_write_reference(FILE *out)
 {
-	fputs("# gatehouse-web.yaml - every setting of gatehouse-web with its default.\n"
-	      "#\n"
-	      "# A key that is left out has its default, so a file needs only what differs.\n"
-	      "# Relative paths begin at the folder of this file.  A mistake stops the start\n"
-	      "# with file and line.\n",
-	      out);
 	conf_write_reference(&settings_schema, out);
 }

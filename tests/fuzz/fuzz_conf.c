@@ -45,7 +45,8 @@ static const struct conf_list lists[] = {
 	 3, "", ""},
 };
 
-static const struct conf_schema schema = {keys, ARRAY_LEN(keys), lists, ARRAY_LEN(lists)};
+static const struct conf_schema schema = {
+	.keys = keys, .n_keys = ARRAY_LEN(keys), .lists = lists, .n_lists = ARRAY_LEN(lists)};
 
 static void
 check_bounds(const struct target *t)

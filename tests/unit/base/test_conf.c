@@ -58,9 +58,24 @@ static const struct conf_list lists[] = {
 	 3, "  - port: 7\n", "The gates."},
 };
 
-static const struct conf_schema schema = {keys, ARRAY_LEN(keys), NULL, 0};
-static const struct conf_schema required = {required_keys, ARRAY_LEN(required_keys), NULL, 0};
-static const struct conf_schema with_list = {keys, ARRAY_LEN(keys), lists, ARRAY_LEN(lists)};
+/* A lease is no longer than `depth`. */
+static enum rc
+check_lease(const char *path, const void *arg, struct err *err)
+{
+	const struct target *target = arg;
+
+	if (target->lease_s > target->depth)
+		return err_invalid(err, "%s: %lld is too long", path, (long long)target->lease_s);
+	return RC_OK;
+}
+
+static const struct conf_schema schema = {.keys = keys, .n_keys = ARRAY_LEN(keys)};
+static const struct conf_schema required = {.keys = required_keys,
+					    .n_keys = ARRAY_LEN(required_keys)};
+static const struct conf_schema with_list = {
+	.keys = keys, .n_keys = ARRAY_LEN(keys), .lists = lists, .n_lists = ARRAY_LEN(lists)};
+static const struct conf_schema checked = {
+	.keys = keys, .n_keys = ARRAY_LEN(keys), .check = check_lease, .head = "# Of a house.\n"};
 
 static enum rc
 parse(const struct conf_schema *s, const char *text, struct target *target, struct err *err)
@@ -335,6 +350,22 @@ lists_have_bounds(void **state)
 		       "9");
 }
 
+/* Asked last, when defaults are there, too; and what it refuses is freed like all else. */
+static void
+what_keys_keep_between_them_is_checked(void **state)
+{
+	struct target target = loaded(&checked, "fleet: {depth: 90}\n");
+
+	(void)state;
+	assert_int_equal(target.lease_s, 90);
+	conf_free(&checked, &target);
+	assert_mistake(&checked, "fleet: {depth: 89}\n", "etc/x.yaml: 90 is too long");
+	/* a mistake in the file is named first */
+	assert_mistake(&checked, "fleet: {depth: 89, lease_s: 9}\n",
+		       "etc/x.yaml:1: \"fleet.lease_s\" is 9, expected a whole number from 10 to "
+		       "86400 (s)");
+}
+
 static void
 other_shapes_are_mistakes(void **state)
 {
@@ -505,7 +536,7 @@ the_reference_is_wrapped(void **state)
 		/* another section, although the name begins alike */
 		{"ab.d", CONF_BOOL, 0, "true", 0, 0, "", NULL, "D."},
 	};
-	const struct conf_schema long_schema = {long_keys, ARRAY_LEN(long_keys), NULL, 0};
+	const struct conf_schema long_schema = {.keys = long_keys, .n_keys = ARRAY_LEN(long_keys)};
 	size_t n;
 	FILE *out = open_memstream(&text, &n);
 
@@ -519,6 +550,22 @@ the_reference_is_wrapped(void **state)
 	assert_non_null(strstr(text, "\n  # c: (required)\n\nab:\n  # D.\n"));
 	free(text);
 	free(help);
+}
+
+static void
+the_reference_begins_with_its_head(void **state)
+{
+	static const char begin[] = "# Of a house.\n\nfleet:\n";
+	char *text = NULL;
+	size_t n;
+	FILE *out = open_memstream(&text, &n);
+
+	(void)state;
+	assert_non_null(out);
+	conf_write_reference(&checked, out);
+	fclose(out);
+	assert_int_equal(strncmp(text, begin, sizeof(begin) - 1), 0);
+	free(text);
 }
 
 int
@@ -536,6 +583,7 @@ main(void)
 		cmocka_unit_test(required_keys_are_asked_for),
 		cmocka_unit_test(lists_are_taken),
 		cmocka_unit_test(lists_have_bounds),
+		cmocka_unit_test(what_keys_keep_between_them_is_checked),
 		cmocka_unit_test(other_shapes_are_mistakes),
 		cmocka_unit_test(what_yaml_can_more_is_refused),
 		cmocka_unit_test(what_is_not_yaml_is_a_mistake),
@@ -543,6 +591,7 @@ main(void)
 		cmocka_unit_test(files_are_loaded),
 		cmocka_unit_test(the_reference_is_what_it_says),
 		cmocka_unit_test(the_reference_is_wrapped),
+		cmocka_unit_test(the_reference_begins_with_its_head),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -102,7 +102,10 @@ an_address_is_literal_or_a_mistake(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(wrong); i++) {
 		assert_int_equal(listen_tcp(wrong[i], 0, &fd, &bound, &err), RC_INVALID);
 		assert_non_null(strstr(err.msg, "is not an IPv4 or IPv6 address"));
+		assert_false(listen_is_address(wrong[i]));
 	}
+	assert_true(listen_is_address("127.0.0.1"));
+	assert_true(listen_is_address("::1"));
 }
 
 static void

@@ -6,65 +6,17 @@
  * After a change of the table, GATEHOUSE_WRITE_REFERENCE=1 makes this test write
  * conf/gatehoused.yaml anew.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
+#include "../support/settings.h"
 #include "base/log.h"
 #include "daemon/settings.h"
 
 #define REFERENCE "conf/gatehoused.yaml"
 
-static char *
-reference_text(void)
-{
-	char *text = NULL;
-	size_t n;
-	FILE *out = open_memstream(&text, &n);
-
-	assert_non_null(out);
-	settings_write_reference(out);
-	assert_int_equal(fclose(out), 0);
-	return text;
-}
-
-static char *
-file_text(const char *path)
-{
-	FILE *file = fopen(path, "r");
-	char *text = xcalloc(1, 65536);
-
-	if (file == NULL)
-		fail_msg("could not open \"%s\"; run this in the project's folder", path);
-	assert_true(fread(text, 1, 65535, file) > 0);
-	fclose(file);
-	return text;
-}
-
 static void
 the_reference_is_the_file(void **state)
 {
-	char *ours = reference_text(), *file;
-
 	(void)state;
-	if (getenv("GATEHOUSE_WRITE_REFERENCE") != NULL) {
-		FILE *out = fopen(REFERENCE, "w");
-
-		assert_non_null(out);
-		assert_true(fputs(ours, out) >= 0);
-		assert_int_equal(fclose(out), 0);
-	}
-	file = file_text(REFERENCE);
-	assert_string_equal(ours, file);
-	free(file);
-	free(ours);
+	settings_assert_reference(REFERENCE, settings_write_reference);
 }
 
 static struct settings
@@ -129,12 +81,9 @@ static enum rc
 load_text(const char *text, struct settings *settings, struct err *err)
 {
 	char path[] = "/tmp/gatehouse-settings-XXXXXX";
-	int fd = mkstemp(path);
 	enum rc rc;
 
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	close(fd);
+	settings_make_file(path, text);
 	rc = settings_load(path, settings, err);
 	unlink(path);
 	return rc;

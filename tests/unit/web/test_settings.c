@@ -6,65 +6,17 @@
  * After a change of the table, GATEHOUSE_WRITE_REFERENCE=1 makes this test write the
  * file anew.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include "base/fs.h"
+#include "../support/settings.h"
 #include "web/settings.h"
 
 #define REFERENCE "conf/gatehouse-web.yaml"
 #define PAGE      "man/gatehouse-web.8"
 
-static char *
-reference_text(void)
-{
-	char *text = NULL;
-	size_t n;
-	FILE *out = open_memstream(&text, &n);
-
-	assert_non_null(out);
-	web_settings_write_reference(out);
-	assert_int_equal(fclose(out), 0);
-	return text;
-}
-
-static char *
-file_text(const char *path)
-{
-	uint8_t *bytes;
-	size_t n;
-	struct err err;
-
-	if (fs_read_file(path, 1 << 20, &bytes, &n, &err) != RC_OK)
-		fail_msg("%s", err.msg);
-	return (char *)bytes;
-}
-
 static void
 the_reference_is_the_file(void **state)
 {
-	char *ours = reference_text(), *file;
-
 	(void)state;
-	if (getenv("GATEHOUSE_WRITE_REFERENCE") != NULL) {
-		FILE *out = fopen(REFERENCE, "w");
-
-		assert_non_null(out);
-		assert_true(fputs(ours, out) >= 0);
-		assert_int_equal(fclose(out), 0);
-	}
-	file = file_text(REFERENCE);
-	assert_string_equal(ours, file);
-	free(file);
-	free(ours);
+	settings_assert_reference(REFERENCE, web_settings_write_reference);
 }
 
 static void
@@ -84,7 +36,8 @@ the_reference_loads(void **state)
 static void
 the_manual_has_every_key_with_its_default(void **state)
 {
-	char *page = file_text(PAGE), *reference = reference_text(), *rest = reference;
+	char *page = settings_file_text(PAGE);
+	char *reference = settings_reference_text(web_settings_write_reference), *rest = reference;
 	char section[64] = "";
 	int checked = 0;
 
@@ -116,11 +69,8 @@ assert_refused(const char *text, const char *why)
 	char path[] = "/tmp/gatehouse-web-conf-XXXXXX";
 	struct web_settings settings;
 	struct err err = {0};
-	int fd = mkstemp(path);
 
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	(void)close(fd);
+	settings_make_file(path, text);
 	assert_int_equal(web_settings_load(path, &settings, &err), RC_INVALID);
 	(void)unlink(path);
 	if (strstr(err.msg, why) == NULL)
