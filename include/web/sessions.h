@@ -9,6 +9,7 @@
 #define GATEHOUSE_WEB_SESSIONS_H
 
 #include "base/base.h"
+#include "wire/tls.h"
 
 /* 32 random bytes in hexadecimal. */
 enum { SECRET_TEXT = 64, SESSION_NAME_MAX = 64 };
@@ -28,7 +29,15 @@ struct session {
 	char csrf[SECRET_TEXT + 1];   /* that a request which changes something carries */
 	char console[SESSION_NAME_MAX + 1], station[SESSION_NAME_MAX + 1];
 	enum web_right right;
+	struct tls_peer peer; /* the certificate that signed it in; zeros: it was a link */
 	uint64_t opened_ms, used_ms;
+};
+
+/* Whose a session is to be.  All borrowed. */
+struct session_of {
+	const char *console, *station;
+	enum web_right right;
+	const struct tls_peer *peer; /* NULL: signed in by a link */
 };
 
 struct sessions_limits {
@@ -48,9 +57,10 @@ enum rc sessions_invite(struct sessions *sessions, const char *console, uint64_t
 bool sessions_redeem(struct sessions *sessions, const char *secret, uint64_t now_ms,
 		     char console[SESSION_NAME_MAX + 1]);
 
-/* A new session; a console with too many loses its oldest.  NULL: no room. */
-const struct session *sessions_open(struct sessions *sessions, const char *console,
-				    const char *station, enum web_right right, uint64_t now_ms);
+/* A new session of that console, station and right, and `peer`, with secrets of its own;
+ * a console with too many loses its oldest.  NULL: no room. */
+const struct session *sessions_open(struct sessions *sessions, const struct session_of *of,
+				    uint64_t now_ms);
 /* That of the secret, used now; NULL when there is none, or it has ended.  Valid
  * until the next call. */
 const struct session *sessions_find(struct sessions *sessions, const char *secret, uint64_t now_ms);

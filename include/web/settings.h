@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 #include "base/base.h"
+#include "wire/tls.h"
 
 #define WEB_CONFIG_DEFAULT "/etc/gatehouse-web/gatehouse-web.yaml"
 
@@ -28,6 +29,10 @@ struct web_settings {
 
 	/* tls */
 	char *tls_ca, *tls_certificate, *tls_key;
+	char *tls_revoked; /* "": no lists */
+
+	/* state */
+	char *state_dir;
 
 	/* daemon */
 	char *consoles_dir; /* enrolled consoles, one for each station */
@@ -39,6 +44,7 @@ struct web_settings {
 	char *conninfo;
 	int64_t connect_timeout_s, statement_timeout_ms;
 	int64_t refresh_s; /* the consoles' rights */
+	int64_t kept_s;    /* so old may they be at a start without PostgreSQL */
 	int64_t questions_max;
 
 	/* session */
@@ -62,6 +68,9 @@ struct web_settings {
 enum rc web_settings_load(const char *path, struct web_settings *settings,
 			  struct err *err) MUST_CHECK;
 void web_settings_free(struct web_settings *settings);
+
+/* Borrowed from the settings. */
+struct tls_files web_tls_files(const struct web_settings *settings);
 
 /* The commented reference: conf/gatehouse-web.yaml is exactly this. */
 void web_settings_write_reference(FILE *out);

@@ -5,6 +5,7 @@
 #ifndef GATEHOUSE_WEB_WEB_H
 #define GATEHOUSE_WEB_WEB_H
 
+#include "base/log.h"
 #include "base/loop.h"
 #include "web/actions.h"
 #include "web/directory.h"
@@ -39,6 +40,7 @@ struct web {
 	struct operator_door *door;
 	uint64_t refreshed_ms; /* when the directory was asked for */
 	bool refreshing;
+	struct log_pace keep_pace;
 	uint64_t started_ms;
 };
 

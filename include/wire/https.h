@@ -45,8 +45,17 @@ void https_free(struct https **https);
 enum rc https_listen(struct https *https, const char *address, uint16_t port, uint16_t *bound,
 		     struct err *err) MUST_CHECK;
 
+/* New certificates and lists, for new connections.  Those that stand keep theirs, but for
+ * those whose certificate is on a list now: they end.  On an error all stays. */
+enum rc https_reload(struct https *https, const struct tls_files *files,
+		     struct err *err) MUST_CHECK;
+/* One of the peer's certificates is on the lists. */
+bool https_is_revoked(const struct https *https, const struct tls_peer *peer);
+/* Until our certificate ends; negative when it has. */
+int https_days_left(const struct https *https);
+
 /* Who is at the other end of the request's connection, by its certificate. */
-enum tls_role https_peer(struct evhttp_request *request, char name[TLS_NAME_MAX + 1]);
+void https_peer(struct evhttp_request *request, struct tls_peer *peer);
 
 /* The request's reply is one without end: its connection does not time out any more. */
 void https_keep_open(struct evhttp_request *request);

@@ -291,6 +291,7 @@ web_config_text(const struct args *args)
 		(void)fputs("  plans_dir: plans\n"
 			    "tls:\n  ca: tls/ca.pem\n  certificate: tls/certificate.pem\n"
 			    "  key: tls/key.pem\n"
+			    "state:\n  dir: state\n"
 			    "daemon:\n  consoles_dir: consoles\n"
 			    "control:\n  socket: run/control.sock\n",
 			    out);
@@ -307,7 +308,8 @@ make_dirs(const struct args *args, struct err *err)
 	static const struct {
 		const char *name;
 		bool only_aside; /* in the system's places it is elsewhere, or systemd's */
-	} folders[] = {{"", false}, {"/tls", false}, {"/plans", true}, {"/run", true}};
+	} folders[] = {
+		{"", false}, {"/tls", false}, {"/plans", true}, {"/run", true}, {"/state", true}};
 	enum rc rc = RC_OK;
 
 	for (size_t i = 0; i < ARRAY_LEN(folders) && rc == RC_OK; i++) {

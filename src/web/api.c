@@ -56,13 +56,14 @@ refuse_sign_in(struct call *call, int status, const char *why)
 	http_problem(call->request, status, why);
 }
 
-/* For a console that has shown that it is that one. */
+/* For a console that has shown that it is that one: by `peer`, or (NULL) by a link. */
 static void
-sign_in(struct call *call, const char *console, const char *by)
+sign_in(struct call *call, const char *console, const struct tls_peer *peer)
 {
 	struct web *web = call->web;
 	const struct directory_console *found = directory_find(web->directory, console);
 	const struct session *session;
+	struct session_of of;
 
 	if (!directory_is_known(web->directory)) {
 		http_problem(call->request, 503,
@@ -73,14 +74,15 @@ sign_in(struct call *call, const char *console, const char *by)
 		refuse_sign_in(call, 403, "the register has no such console, or it is disabled");
 		return;
 	}
-	session = sessions_open(web->sessions, found->name, found->station, found->right,
-				call->now_ms);
+	of = (struct session_of){found->name, found->station, found->right, peer};
+	session = sessions_open(web->sessions, &of, call->now_ms);
 	if (session == NULL) {
 		http_problem(call->request, 503, "the limit of sessions is reached");
 		return;
 	}
 	log_info("web", "signed in console=%s station=%s by=%s peer=%s", session->console,
-		 session->station, by, http_peer_address(call->request));
+		 session->station, peer != NULL ? "certificate" : "link",
+		 http_peer_address(call->request));
 	http_set_cookie(call->request, session->secret);
 	http_reply_json(call->request, 200, session_json(session));
 }
@@ -115,7 +117,7 @@ post_link(struct call *call)
 	       sessions_redeem(call->web->sessions, secret, call->now_ms, console);
 	json_decref(body);
 	if (good)
-		sign_in(call, console, "link");
+		sign_in(call, console, NULL);
 	else
 		refuse_sign_in(call, 403, "this link is used, too old, or not one of ours");
 }
@@ -123,12 +125,13 @@ post_link(struct call *call)
 static void
 post_certificate(struct call *call)
 {
-	char console[TLS_NAME_MAX + 1];
+	struct tls_peer peer;
 
 	if (!may_attempt(call))
 		return;
-	if (https_peer(call->request, console) == TLS_ROLE_CONSOLE)
-		sign_in(call, console, "certificate");
+	https_peer(call->request, &peer);
+	if (peer.role == TLS_ROLE_CONSOLE)
+		sign_in(call, peer.name, &peer);
 	else
 		refuse_sign_in(call, 403, "the connection has no certificate of a console");
 }

@@ -70,9 +70,7 @@ parse_option(int key, char *value, struct argp_state *state)
 static int
 test_configuration(struct web *web, const char *path)
 {
-	const struct tls_files files = {.ca = web->settings.tls_ca,
-					.certificate = web->settings.tls_certificate,
-					.key = web->settings.tls_key};
+	const struct tls_files files = web_tls_files(&web->settings);
 	struct tls *tls = NULL;
 	struct web_files *pages = NULL;
 	struct err err;

@@ -183,21 +183,22 @@ sessions_make_room(struct sessions *sessions, const char *console)
 }
 
 const struct session *
-sessions_open(struct sessions *sessions, const char *console, const char *station,
-	      enum web_right right, uint64_t now_ms)
+sessions_open(struct sessions *sessions, const struct session_of *of, uint64_t now_ms)
 {
 	struct entry *entry;
 
 	sessions_sweep(sessions, now_ms, NULL, NULL);
-	sessions_make_room(sessions, console);
+	sessions_make_room(sessions, of->console);
 	if (HASH_COUNT(sessions->entries) >= sessions->limits.sessions_max)
 		return NULL;
 	entry = xcalloc(1, sizeof(*entry));
 	secret_make(entry->session.secret);
 	secret_make(entry->session.csrf);
-	name_copy(entry->session.console, console);
-	name_copy(entry->session.station, station);
-	entry->session.right = right;
+	name_copy(entry->session.console, of->console);
+	name_copy(entry->session.station, of->station);
+	entry->session.right = of->right;
+	if (of->peer != NULL)
+		entry->session.peer = *of->peer;
 	entry->session.opened_ms = entry->session.used_ms = now_ms;
 	HASH_ADD_KEYPTR(hh, sessions->entries, entry->session.secret, SECRET_TEXT, entry);
 	return &entry->session;

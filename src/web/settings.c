@@ -54,6 +54,16 @@ static const struct conf_key settings_keys[] = {
 	     "The private key of that certificate, PEM, not encrypted; readable for the user of "
 	     "this program only."),
 
+	{"tls.revoked", CONF_PATH, offsetof(struct web_settings, tls_revoked), "", 0, CONF_PATH_MAX,
+	 "", NULL,
+	 "Revocation lists, PEM, whole ones, signed by the authorities in tls.ca. Who is on one is "
+	 "refused, and signed out when the lists are loaded again (SIGHUP). A list past its date "
+	 "stays in force. Empty: none."},
+
+	PATH("state.dir", state_dir, "/var/lib/gatehouse-web", CONF_PATH_MAX,
+	     "Folder of what is to survive a restart. It must be there, and this program's user "
+	     "must be able to write to it."),
+
 	PATH("daemon.consoles_dir", consoles_dir, "/etc/gatehouse-web/consoles", CONF_PATH_MAX,
 	     "Folder of the consoles that this program is to the daemon: one for each station, as "
 	     "gatehousectl web enrol makes them."),
@@ -74,6 +84,9 @@ static const struct conf_key settings_keys[] = {
 	    "A question that takes longer is given up. The list of alarms needs none."),
 	INT("postgresql.refresh_s", refresh_s, "10", 1, 3600, "s",
 	    "How often it is looked up which consoles there are, and what they may do."),
+	INT("postgresql.kept_s", kept_s, "86400", 0, 31622400, "s",
+	    "While PostgreSQL does not answer after a start, people sign in by what it said last, "
+	    "kept in state.dir, where that is younger than this. 0: nobody signs in then."),
 	INT("postgresql.questions_max", questions_max, "64", 1, 10000, "",
 	    "Questions that wait for PostgreSQL; what comes beyond is refused with 503."),
 
@@ -157,6 +170,17 @@ void
 web_settings_free(struct web_settings *settings)
 {
 	conf_free(&settings_schema, settings);
+}
+
+struct tls_files
+web_tls_files(const struct web_settings *s)
+{
+	return (struct tls_files){
+		.ca = s->tls_ca,
+		.certificate = s->tls_certificate,
+		.key = s->tls_key,
+		.revoked = s->tls_revoked[0] != '\0' ? s->tls_revoked : NULL,
+	};
 }
 
 void

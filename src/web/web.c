@@ -24,6 +24,8 @@ enum {
 	WEB_READ_BUDGET = 2 * CONSOLE_NEWS_MAX,
 	WEB_OUTPUT_MAX = 64 * 1024, /* to the daemon */
 	WEB_KIB = 1024,
+	WEB_SECOND_US = 1000000,
+	WEB_PACE_MS = 600000, /* between two lines that say the same */
 };
 
 /* ---- PostgreSQL's answers ---------------------------------------------------- */
@@ -51,6 +53,21 @@ session_stays(void *arg, const struct session *session)
 }
 
 static void
+web_keep_directory(struct web *web)
+{
+	uint64_t held_back;
+	struct err err;
+
+	if (directory_keep(web->directory, web->settings.state_dir, clock_wall_us() / WEB_SECOND_US,
+			   &err) != RC_OK &&
+	    log_pace_ok(&web->keep_pace, WEB_PACE_MS, &held_back))
+		log_warning("web",
+			    "consoles not kept, a start while PostgreSQL is away would let nobody "
+			    "sign in: %s",
+			    err.msg);
+}
+
+static void
 web_take_directory(struct web *web, const struct reader_mail *answer)
 {
 	struct err err = answer->err;
@@ -61,11 +78,28 @@ web_take_directory(struct web *web, const struct reader_mail *answer)
 	if (answer->rc != RC_OK || answer->text == NULL)
 		return; /* the reader has said so */
 	array = json_loads(answer->text, 0, &why);
-	if (directory_set(web->directory, array, &err) == RC_OK)
+	if (directory_set(web->directory, array, &err) == RC_OK) {
 		sessions_sweep(web->sessions, clock_mono_ms(), session_stays, web);
-	else
+		web_keep_directory(web);
+	} else {
 		log_error("web", "could not read the consoles: %s", err.msg);
+	}
 	json_decref(array);
+}
+
+/* What was said before we were started; PostgreSQL may be away for longer. */
+static void
+web_load_directory(struct web *web)
+{
+	const struct web_settings *s = &web->settings;
+	struct err err;
+	enum rc rc = directory_load(web->directory, s->state_dir, clock_wall_us() / WEB_SECOND_US,
+				    s->kept_s, &err);
+
+	if (rc == RC_OK)
+		log_info("web", "consoles as they were kept, until PostgreSQL answers");
+	else if (rc != RC_EOF)
+		log_warning("web", "the consoles that were kept are not used: %s", err.msg);
 }
 
 static void
@@ -159,7 +193,7 @@ web_second(void *arg)
 	actions_tick(web->actions);
 	sessions_sweep(web->sessions, now_ms, NULL, NULL);
 	if (!web->refreshing && now_ms - web->refreshed_ms >=
-					(directory_is_known(web->directory)
+					(directory_is_fresh(web->directory)
 						 ? (uint64_t)web->settings.refresh_s * WEB_SECOND_MS
 						 : WEB_SECOND_MS))
 		web_ask_directory(web);
@@ -210,8 +244,7 @@ static enum rc
 web_open_https(struct web *web, struct err *err)
 {
 	const struct web_settings *s = &web->settings;
-	const struct tls_files files = {
-		.ca = s->tls_ca, .certificate = s->tls_certificate, .key = s->tls_key};
+	const struct tls_files files = web_tls_files(s);
 	const struct https_limits limits = {
 		.connections_max = (size_t)s->connections_max,
 		.headers_max_bytes = (size_t)s->headers_max_kb * WEB_KIB,
@@ -292,6 +325,7 @@ web_open_reader(struct web *web, struct err *err)
 	if (rc != RC_OK)
 		return rc;
 	web->questions = questions_new(web->reader, (size_t)s->questions_max);
+	web_load_directory(web);
 	web_ask_directory(web);
 	return RC_OK;
 }
@@ -329,7 +363,30 @@ web_open(struct web *web, struct err *err)
 
 /* ---- Running ----------------------------------------------------------------- */
 
-/* Pages and stations anew; who is connected stays so. */
+static bool
+session_is_not_revoked(void *arg, const struct session *session)
+{
+	const struct web *web = arg;
+
+	return !https_is_revoked(web->https, &session->peer);
+}
+
+static void
+web_reload_tls(struct web *web)
+{
+	const struct tls_files files = web_tls_files(&web->settings);
+	struct err err;
+
+	if (https_reload(web->https, &files, &err) != RC_OK) {
+		log_error("web", "certificates not loaded, those of before stay: %s", err.msg);
+		return;
+	}
+	sessions_sweep(web->sessions, clock_mono_ms(), session_is_not_revoked, web);
+	log_info("web", "certificates loaded days_left=%d", https_days_left(web->https));
+}
+
+/* Certificates, pages and stations anew; who is connected stays so, but for whom a
+ * revocation list names. */
 static void
 web_reload(struct web *web)
 {
@@ -342,6 +399,7 @@ web_reload(struct web *web)
 	} else {
 		log_error("web", "pages stay as they were: %s", err.msg);
 	}
+	web_reload_tls(web);
 	if (upstreams_load(web->upstreams, &err) != RC_OK)
 		log_error("web", "not all stations were read: %s", err.msg);
 	web_ask_directory(web);

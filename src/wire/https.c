@@ -34,6 +34,7 @@ enum { HTTPS_SWEEP_MS = 1000, HTTPS_GRACE_S = 5, HTTPS_PACE_MS = 10000, HTTPS_RE
 /* One connection, from accept to the end of its SSL. */
 struct https_conn {
 	struct https *https;
+	struct tls *tls; /* by which it came */
 	struct bufferevent *io;
 	uint64_t since_ms; /* accepted, or its last request was whole */
 	bool endless;      /* its reply has no end: not to be timed out */
@@ -72,6 +73,7 @@ conn_free_cb(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long argl
 		LIST_REMOVE(conn, in_all);
 		conn->https->counters.connections--;
 	}
+	tls_unref(&conn->tls);
 	free(conn);
 }
 
@@ -108,6 +110,7 @@ conn_new_cb(struct event_base *base, void *arg)
 
 	must(ssl != NULL);
 	conn->https = https;
+	conn->tls = tls_ref(https->tls);
 	conn->since_ms = clock_mono_ms();
 	LIST_INSERT_HEAD(&https->conns, conn, in_all);
 	https->counters.accepted_total++;
@@ -176,18 +179,18 @@ https_request_cb(struct evhttp_request *request, void *arg)
 	https->on_request(request, https->arg);
 }
 
-enum tls_role
-https_peer(struct evhttp_request *request, char name[TLS_NAME_MAX + 1])
+static void
+ssl_peer(SSL *ssl, struct tls_peer *peer)
 {
-	struct bufferevent *io =
-		evhttp_connection_get_bufferevent(evhttp_request_get_connection(request));
-	SSL *ssl = bufferevent_openssl_get_ssl(io);
-	struct tls_peer peer = {0};
-
+	*peer = (struct tls_peer){0};
 	if (SSL_get0_peer_certificate(ssl) != NULL)
-		tls_peer_learn(ssl, &peer);
-	memcpy(name, peer.name, sizeof(peer.name));
-	return peer.role;
+		tls_peer_learn(ssl, peer);
+}
+
+void
+https_peer(struct evhttp_request *request, struct tls_peer *peer)
+{
+	ssl_peer(bufferevent_openssl_get_ssl(conn_of(request)->io), peer);
 }
 
 void
@@ -249,22 +252,66 @@ https_choose_alpn_cb(SSL *ssl, const unsigned char **out, unsigned char *out_len
 
 /* As for our own protocol, but that the other side may be nobody yet. */
 static enum rc
-https_new_tls(struct https *https, const struct tls_files *files, struct err *err)
+https_tls_new(struct tls **tls, const struct tls_files *files, struct err *err)
 {
-	enum rc rc = tls_server_new(&https->tls, files, err);
+	enum rc rc = tls_server_new(tls, files, err);
 	STACK_OF(X509_NAME) * names;
+	SSL_CTX *ctx;
 
 	if (rc != RC_OK)
 		return rc;
-	SSL_CTX_set_alpn_select_cb(https->tls->ctx, https_choose_alpn_cb, NULL);
-	SSL_CTX_set_verify(https->tls->ctx, SSL_VERIFY_PEER, tls_verify_cb);
+	ctx = (*tls)->ctx;
+	SSL_CTX_set_alpn_select_cb(ctx, https_choose_alpn_cb, NULL);
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, tls_verify_cb);
 	/* libevent asks OpenSSL how much is there, and not what it has read ahead */
-	SSL_CTX_set_read_ahead(https->tls->ctx, 0);
+	SSL_CTX_set_read_ahead(ctx, 0);
 	/* so that a browser offers ours, and bothers nobody who has none */
 	names = SSL_load_client_CA_file(files->ca);
 	if (names != NULL)
-		SSL_CTX_set_client_CA_list(https->tls->ctx, names);
+		SSL_CTX_set_client_CA_list(ctx, names);
 	return RC_OK;
+}
+
+static void
+https_end_revoked(struct https *https)
+{
+	struct https_conn *conn;
+
+	LIST_FOREACH(conn, &https->conns, in_all)
+	{
+		struct tls_peer peer;
+
+		ssl_peer(bufferevent_openssl_get_ssl(conn->io), &peer);
+		if (tls_peer_is_revoked(https->tls, &peer))
+			/* as in https_sweep() */
+			(void)shutdown(bufferevent_getfd(conn->io), SHUT_RDWR);
+	}
+}
+
+enum rc
+https_reload(struct https *https, const struct tls_files *files, struct err *err)
+{
+	struct tls *tls;
+	enum rc rc = https_tls_new(&tls, files, err);
+
+	if (rc != RC_OK)
+		return rc;
+	tls_unref(&https->tls);
+	https->tls = tls;
+	https_end_revoked(https);
+	return RC_OK;
+}
+
+bool
+https_is_revoked(const struct https *https, const struct tls_peer *peer)
+{
+	return tls_peer_is_revoked(https->tls, peer);
+}
+
+int
+https_days_left(const struct https *https)
+{
+	return tls_days_left(https->tls);
 }
 
 enum rc
@@ -278,7 +325,7 @@ https_new(struct https **out, struct loop *loop, const struct tls_files *files,
 	*https = (struct https){
 		.loop = loop, .limits = *limits, .on_request = on_request, .arg = arg};
 	LIST_INIT(&https->conns);
-	rc = https_new_tls(https, files, err);
+	rc = https_tls_new(&https->tls, files, err);
 	if (rc == RC_OK)
 		rc = loop_every(loop, HTTPS_SWEEP_MS, https_sweep, https, err);
 	if (rc == RC_OK) {

@@ -33,6 +33,7 @@ class Web:
         else:
             self.home = world.home / f"web-{self.port}"
             (self.home / "run").mkdir(parents=True)
+            (self.home / "state").mkdir()
             for name in ("tls", "consoles", "gatehouse-web.yaml"):
                 (self.home / name).symlink_to(beside.home / name)
         self.config = self.home / "gatehouse-web.yaml"

@@ -38,7 +38,9 @@ tear_down(void **state)
 static const struct session *
 opened(struct sessions *sessions, const char *console, uint64_t now_ms)
 {
-	return sessions_open(sessions, console, "north", WEB_RIGHT_DISPATCHER, now_ms);
+	const struct session_of of = {.console = console, .station = "north"};
+
+	return sessions_open(sessions, &of, now_ms);
 }
 
 static void
