@@ -142,6 +142,14 @@ COMMENT ON COLUMN cursors.journal_id IS 'Which of its journals: 16 random bytes 
 COMMENT ON COLUMN cursors.position IS 'All entries before this position are stored';
 COMMENT ON COLUMN cursors.updated_at IS 'When it moved last';
 
+CREATE TABLE controllers_heard (
+	controller_id integer PRIMARY KEY,
+	since timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE controllers_heard IS 'Controllers of which a record was ever stored';
+COMMENT ON COLUMN controllers_heard.controller_id IS 'The controller';
+COMMENT ON COLUMN controllers_heard.since IS 'When its first record was stored, by the clock of the server';
+
 -- Changes of cards and rights on their way in: the form of the temporary table into
 -- which a daemon copies them.
 CREATE TABLE right_changes (

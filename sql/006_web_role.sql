@@ -26,6 +26,9 @@ END
 $$;
 
 CREATE INDEX alarms_raised_at ON alarms (raised_at);
+-- controllers that are lost now: few, whatever the table has
+CREATE INDEX alarms_controllers_lost ON alarms (controller_id)
+	WHERE kind = 420 AND cleared_at IS NULL;
 
 -- Who is responsible for an area, and for all below it, as the daemon has it.
 CREATE FUNCTION web_station_sites(for_station text) RETURNS SETOF integer
@@ -179,24 +182,31 @@ SET search_path = gatehouse, pg_temp
 SET timezone = 'UTC'
 AS $$
 	WITH own AS MATERIALIZED (SELECT web_station_sites(for_station) AS site_id),
-	lost AS MATERIALIZED (
-		SELECT a.controller_id, a.site_id FROM alarms a
-		WHERE a.kind = 420 AND a.cleared_at IS NULL),
+	-- online, lost, or never seen: exactly one of the three
+	fleet AS MATERIALIZED (
+		SELECT c.site_id,
+		       c.controller_id IN (SELECT controller_id FROM controllers_heard) AS seen,
+		       c.controller_id IN (SELECT controller_id FROM alarms
+		                           WHERE kind = 420 AND cleared_at IS NULL) AS lost
+		FROM controllers c JOIN own USING (site_id) WHERE c.enabled),
+	-- a site is what the best of its controllers is
+	places AS MATERIALIZED (
+		SELECT site_id, coalesce(bool_or(seen AND NOT lost), false) AS online,
+		       coalesce(bool_or(lost), false) AS lost
+		FROM own LEFT JOIN fleet USING (site_id) GROUP BY site_id),
 	lately AS MATERIALIZED (
 		SELECT a.* FROM alarms a JOIN own USING (site_id)
 		WHERE a.raised_at > now() - interval '1 day')
 	SELECT json_build_object(
 		'now', now(),
 		'sites', (SELECT count(*) FROM own),
-		'sites_lost', (
-			SELECT count(*) FROM own o
-			WHERE EXISTS (SELECT FROM controllers c WHERE c.site_id = o.site_id AND c.enabled)
-			AND NOT EXISTS (
-				SELECT FROM controllers c WHERE c.site_id = o.site_id AND c.enabled
-				AND c.controller_id NOT IN (SELECT controller_id FROM lost))),
-		'controllers', (
-			SELECT count(*) FROM controllers JOIN own USING (site_id) WHERE enabled),
-		'controllers_lost', (SELECT count(*) FROM lost JOIN own USING (site_id)),
+		'sites_online', (SELECT count(*) FROM places WHERE online),
+		'sites_lost', (SELECT count(*) FROM places WHERE lost AND NOT online),
+		'sites_unseen', (SELECT count(*) FROM places WHERE NOT lost AND NOT online),
+		'controllers', (SELECT count(*) FROM fleet),
+		'controllers_online', (SELECT count(*) FROM fleet WHERE seen AND NOT lost),
+		'controllers_lost', (SELECT count(*) FROM fleet WHERE lost),
+		'controllers_unseen', (SELECT count(*) FROM fleet WHERE NOT seen AND NOT lost),
 		'records_total', (
 			SELECT coalesce(sum(n_tup_ins), 0) FROM pg_stat_user_tables
 			WHERE schemaname = 'gatehouse' AND relname LIKE 'records\_%'),

@@ -22,6 +22,12 @@ function seconds(list)
 		: list.map(s => s < 10 ? s.toFixed(3) : Math.round(s)).join(" / ");
 }
 
+function away(lost, unseen)
+{
+	return [lost && w("lost", {n: lost}), unseen && w("unseen_yet", {n: unseen})]
+		.filter(Boolean).join(" · ");
+}
+
 export class Overview {
 	constructor(alarms)
 	{
@@ -119,11 +125,10 @@ export class Overview {
 			el("span.label", label), el("span.value", value), el("span.label", note || ""));
 
 		return el("div.tiles",
-			tile(w("sites"), `${f.sites - f.sites_lost} / ${f.sites}`,
-				f.sites_lost ? w("sites_lost", {n: f.sites_lost}) : "", f.sites_lost > 0),
-			tile(w("controllers"), `${f.controllers - f.controllers_lost} / ${f.controllers}`,
-				f.controllers_lost ? w("sites_lost", {n: f.controllers_lost}) : "",
-				f.controllers_lost > 0),
+			tile(w("sites"), `${f.sites_online} / ${f.sites}`,
+				away(f.sites_lost, f.sites_unseen), f.sites_lost > 0),
+			tile(w("controllers"), `${f.controllers_online} / ${f.controllers}`,
+				away(f.controllers_lost, f.controllers_unseen), f.controllers_lost > 0),
 			tile(w("records_per_minute"), rate === null ? "–" : rate.toLocaleString("en")),
 			tile(w("alarms_open"), this.alarms.map.size),
 			tile(w("postgresql_lag"), lag === null ? "–" : w("kib", {n: Math.ceil(lag / 1024)}),

@@ -149,6 +149,8 @@ commit_batch(struct store *s, struct err *err)
 	s->link.meanwhile = (struct link_meanwhile){.work = session_read_ahead, .arg = s};
 	rc = commit_either(s, &tally, err);
 	s->link.meanwhile = (struct link_meanwhile){0};
+	if (rc == RC_OK)
+		rc = heard_write(&s->heard, &s->link, err);
 	if (rc != RC_OK)
 		return rc;
 	/* Replayed and re-sent records come in runs.  Where one run ends, its last batch

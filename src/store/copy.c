@@ -97,9 +97,9 @@ static const struct {
 };
 
 void
-copy_init(struct copy *copy, struct link *link, uint32_t node)
+copy_init(struct copy *copy, struct link *link, struct heard *heard, uint32_t node)
 {
-	*copy = (struct copy){.link = link, .node = node};
+	*copy = (struct copy){.link = link, .heard = heard, .node = node};
 	copy->chunk = xcalloc(1, COPY_CHUNK_BYTES + ROW_BYTES_MAX);
 }
 
@@ -182,6 +182,8 @@ copy_put_entry(const struct copy *copy, uint8_t *out, const struct batch *batch,
 	switch ((enum batch_table)entry->table) {
 	case BATCH_RECORDS:
 		must(record_decode(body, entry->len, &record, &err) == RC_OK);
+		if (record.epoch > 0) /* not what the server itself observed */
+			heard_note(copy->heard, record.controller_id);
 		return row_put_record(out, &place, &record);
 	case BATCH_ALARMS:
 		must(alarm_change_decode(body, entry->len, &change, &err) == RC_OK);

@@ -10,16 +10,18 @@
 #define GATEHOUSE_STORE_COPY_H
 
 #include "batch.h"
+#include "heard.h"
 #include "link.h"
 
 struct copy {
-	struct link *link; /* borrowed */
+	struct link *link;   /* borrowed */
+	struct heard *heard; /* borrowed: is told whose records went out */
 	uint32_t node;
 	uint8_t *chunk; /* bytes on their way to libpq */
 	size_t used;
 };
 
-void copy_init(struct copy *copy, struct link *link, uint32_t node);
+void copy_init(struct copy *copy, struct link *link, struct heard *heard, uint32_t node);
 void copy_fini(struct copy *copy);
 
 /* Makes the temporary tables of a session. */

@@ -211,7 +211,8 @@ store_new(struct store **store, const struct store_conf *conf, struct journal *j
 	atomic_init(&s->reload, false);
 	store_format_journal_id(s);
 	link_init(&s->link, &s->link_conf, &s->box, &s->stop_at_ms);
-	copy_init(&s->copy, &s->link, conf->node);
+	heard_init(&s->heard);
+	copy_init(&s->copy, &s->link, &s->heard, conf->node);
 	batch_init(&s->batch, conf->batch_records, conf->batch_bytes);
 	batch_init(&s->ahead, conf->batch_records, conf->batch_bytes);
 	*store = s;
@@ -267,6 +268,7 @@ store_free(struct store **store)
 	batch_fini(&s->batch);
 	batch_fini(&s->ahead);
 	copy_fini(&s->copy);
+	heard_fini(&s->heard);
 	must(pthread_mutex_destroy(&s->status_lock) == 0);
 	mailbox_fini(&s->box);
 	free(s->conninfo);

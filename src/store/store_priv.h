@@ -7,6 +7,7 @@
  *	commit.c      one transaction by the fast path
  *	sieve.c       the rows of a batch that a check refuses, found in one go
  *	slow.c        the same by the slow path, and finding the row that is to blame
+ *	heard.c       which controllers have ever sent a record
  *	partitions.c  the coming days' partitions
  *	load.c        the register
  */
@@ -49,6 +50,7 @@ struct store {
 	/* Owner: the store's thread. */
 	struct link link;
 	struct copy copy;
+	struct heard heard;
 	struct batch batch;
 	struct batch ahead;            /* what comes behind `batch`, as far as it was read */
 	struct journal_reader *reader; /* NULL: no session */

@@ -194,6 +194,33 @@ def test_an_id_from_elsewhere_gets_a_resync(web, last_id):
     stream.close()
 
 
+def test_a_controller_is_online_lost_or_was_never_seen(web, make_world):
+    """Guards that one which was never connected is not taken for one that is."""
+    world = make_world(controllers=6)
+    world.configure({"fleet.heartbeat_s": 1, "fleet.lease_s": 3})
+    world.start()
+    own = Web(world, {"postgresql.refresh_s": 1})
+    own.start()
+    browser = own.browser("desk-north")
+
+    def figures(what):
+        answer = browser.get("/api/v1/overview").json
+        return tuple(answer[f"{what}_{state}"] for state in ("online", "lost", "unseen"))
+
+    total = browser.get("/api/v1/overview").json["controllers"]
+    assert total >= 2 and figures("controllers") == (0, 0, total) and figures("sites") == (0, 0, 1)
+    name = world.estate.controllers[0]
+    one = Controller(Enrolment.load(world.fleet / name))
+    one.hello(epoch=1)
+    one.send_record("KIND_DEVICE_BOOT")
+    one.wait_ack()
+    wait_until("one is online", lambda: figures("controllers") == (1, 0, total - 1))
+    assert figures("sites") == (1, 0, 0)
+    one.close()
+    wait_until("it is lost", lambda: figures("controllers") == (0, 1, total - 1))
+    assert figures("sites") == (0, 1, 0)
+
+
 def test_a_station_sees_its_own_alarms_alone(web, town, controllers):
     north, east = web.browser("desk-north"), web.browser("desk-east")
     streams = {"north": north.stream(), "east": east.stream()}

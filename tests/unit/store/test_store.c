@@ -37,7 +37,8 @@ open_feed(void **state)
 	char *name = xasprintf("journal%u", n++);
 
 	(void)state;
-	pg_do(conn, "TRUNCATE records, alarms, alarm_changes, quarantine, cursors");
+	pg_do(conn, "TRUNCATE records, alarms, alarm_changes, quarantine, cursors,"
+		    " controllers_heard");
 	feed = (struct feed){0};
 	feed_open(&feed, &pg, name);
 	feed_start(&feed);
@@ -113,6 +114,57 @@ test_every_column_of_a_record(void **state)
 		  " FROM records WHERE controller_id = 12",
 		  "2020-01-03 10:00:00+00|1|1|0|5005");
 	expect_cursor_at_durable();
+}
+
+/* Guards that each controller is written once, and one that only the server spoke of, or
+ * whose record was refused, never. */
+static void
+test_controllers_that_were_heard(void **state)
+{
+	struct record record = {.controller_id = 12,
+				.site_id = 3,
+				.kind = 500,
+				.epoch = 1,
+				.seq = 1,
+				.device_time_us = feed_time_us,
+				.received_us = feed_time_us};
+
+	(void)state;
+	feed_record(&feed, &record);
+	record.controller_id = 9000; /* beyond the first bits */
+	feed_record(&feed, &record);
+	record.controller_id = 13;
+	record.epoch = -5;
+	feed_record(&feed, &record);
+	record.controller_id = 14;
+	record.epoch = 1;
+	record.seq = (uint64_t)INT64_MAX + 1;
+	feed_record(&feed, &record);
+	feed_flush(&feed);
+	feed_await_stored(&feed);
+	pg_expect(conn,
+		  "SELECT string_agg(controller_id::text, ',' ORDER BY 1)"
+		  " FROM controllers_heard",
+		  "12,9000");
+	/* further records leave the row as it is */
+	pg_do(conn, "UPDATE controllers_heard SET since = '2020-01-01'");
+	record = (struct record){.controller_id = 12,
+				 .site_id = 3,
+				 .kind = 500,
+				 .epoch = 1,
+				 .seq = 2,
+				 .device_time_us = feed_time_us,
+				 .received_us = feed_time_us};
+	feed_record(&feed, &record);
+	record.controller_id = 15;
+	feed_record(&feed, &record);
+	feed_flush(&feed);
+	feed_await_stored(&feed);
+	pg_expect(conn,
+		  "SELECT string_agg(controller_id::text, ',' ORDER BY 1) FROM"
+		  " controllers_heard WHERE since < '2020-01-02'",
+		  "12,9000");
+	pg_expect(conn, "SELECT count(*) FROM controllers_heard", "3");
 }
 
 static void
@@ -482,6 +534,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_every_column_of_a_record, open_feed,
+						close_feed),
+		cmocka_unit_test_setup_teardown(test_controllers_that_were_heard, open_feed,
 						close_feed),
 		cmocka_unit_test_setup_teardown(test_every_column_of_an_alarm, open_feed,
 						close_feed),
