@@ -52,7 +52,7 @@ libpq-fe.h src/store/|src/sim/verify|src/web/reader
 nettle/ src/wire/|src/sim/held
 gatehouse.pb-c.h src/wire/|src/sim/|include/sim/|src/ctl/desk_msg
 glib.h src/register/zone|src/ctl/when|src/sim/held
-event2/ src/base/(loop|listen)|src/wire/(stream|https)|src/daemon/(control|gatehoused)|src/web/(http|api|feeds|pending|operator|web)\.c
+event2/ src/base/(loop|listen|operator)|src/wire/(stream|https)|src/daemon/gatehoused|src/web/(http|api|feeds|pending|web)\.c
 yaml.h src/base/conf|src/ctl/setup_yaml
 TABLE
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The operator's socket: one JSON object per line in, one or more out.
+ * What can be asked by the operator's socket, see base/operator.h:
  *
  *	{"verb":"status"}           everything that status.c knows
  *	{"verb":"reload"}           load the register again
@@ -31,9 +31,10 @@ struct control;
 enum rc control_new(struct control **control, struct loop *loop, const char *path,
 		    const struct control_hooks *hooks, struct mailbox *hub,
 		    struct err *err) MUST_CHECK;
-/* HUB_MAIL_DELIVERY: takes it. */
+/* HUB_MAIL_DELIVERY: takes it.  What is under way when the socket was closed finds `control`
+ * NULL, and nobody. */
 void control_deliver(struct control *control, struct hub_delivery *delivery);
-/* ACTIONS_MAIL_ANSWER: takes it. */
+/* ACTIONS_MAIL_ANSWER: takes it; likewise. */
 void control_answer(struct control *control, struct action_answer *answer);
 /* Closes everybody and removes the socket. */
 void control_free(struct control **control);

@@ -7,11 +7,11 @@
 
 #include "base/log.h"
 #include "base/loop.h"
+#include "base/operator.h"
 #include "web/actions.h"
 #include "web/directory.h"
 #include "web/feeds.h"
 #include "web/files.h"
-#include "web/operator.h"
 #include "web/rates.h"
 #include "web/reader.h"
 #include "web/sessions.h"
@@ -37,7 +37,7 @@ struct web {
 	struct reader *reader;
 	struct questions *questions;
 	struct actions *actions;
-	struct operator_door *door;
+	struct operator_socket *operators;
 	uint64_t refreshed_ms; /* when the directory was asked for */
 	bool refreshing;
 	struct log_pace keep_pace;

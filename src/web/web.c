@@ -26,6 +26,7 @@ enum {
 	WEB_KIB = 1024,
 	WEB_SECOND_US = 1000000,
 	WEB_PACE_MS = 600000, /* between two lines that say the same */
+	WEB_OPERATORS_MAX = 16,
 };
 
 /* ---- PostgreSQL's answers ---------------------------------------------------- */
@@ -126,23 +127,18 @@ web_discard_mail(struct mail *mail)
 /* ---- The operator ------------------------------------------------------------ */
 
 static json_t *
-web_refuse(const char *why)
-{
-	return json_pack("{s:b, s:s}", "ok", 0, "error", why);
-}
-
-static json_t *
 web_answer_login(struct web *web, const char *console)
 {
 	char secret[SECRET_TEXT + 1];
 	json_t *reply;
 
 	if (!directory_is_known(web->directory))
-		return web_refuse("the register was not read yet: PostgreSQL does not answer");
+		return operator_refusal(
+			"the register was not read yet: PostgreSQL does not answer");
 	if (directory_find(web->directory, console) == NULL)
-		return web_refuse("the register has no such console, or it is disabled");
+		return operator_refusal("the register has no such console, or it is disabled");
 	if (sessions_invite(web->sessions, console, clock_mono_ms(), secret) != RC_OK)
-		return web_refuse("too many links are out already");
+		return operator_refusal("too many links are out already");
 	log_info("web", "link made console=%s", console);
 	reply = json_pack("{s:b, s:s, s:i, s:I}", "ok", 1, "secret", secret, "port", (int)web->port,
 			  "seconds", (json_int_t)web->settings.link_s);
@@ -168,17 +164,18 @@ web_status(const struct web *web)
 }
 
 static json_t *
-web_operator_cb(void *arg, const json_t *request)
+web_operator_cb(void *arg, uint64_t client, const json_t *request)
 {
 	struct web *web = arg;
 	const char *verb = json_string_value(json_object_get(request, "verb"));
 	const char *console = json_string_value(json_object_get(request, "console"));
 
+	(void)client;
 	if (verb != NULL && strcmp(verb, "login") == 0 && console != NULL)
 		return web_answer_login(web, console);
 	if (verb != NULL && strcmp(verb, "status") == 0)
 		return web_status(web);
-	return web_refuse("unknown request: expected status, or login with a console");
+	return operator_refusal("unknown request: expected status, or login with a console");
 }
 
 /* ---- Time -------------------------------------------------------------------- */
@@ -330,6 +327,15 @@ web_open_reader(struct web *web, struct err *err)
 	return RC_OK;
 }
 
+static enum rc
+web_open_operator(struct web *web, struct err *err)
+{
+	const struct operator_hooks hooks = {
+		.clients_max = WEB_OPERATORS_MAX, .on_request = web_operator_cb, .arg = web};
+
+	return operator_open(&web->operators, web->loop, web->settings.control_socket, &hooks, err);
+}
+
 enum rc
 web_open(struct web *web, struct err *err)
 {
@@ -350,8 +356,7 @@ web_open(struct web *web, struct err *err)
 	if (rc == RC_OK)
 		rc = web_open_reader(web, err);
 	if (rc == RC_OK)
-		rc = operator_open(&web->door, web->loop, s->control_socket, web_operator_cb, web,
-				   err);
+		rc = web_open_operator(web, err);
 	if (rc == RC_OK)
 		rc = loop_every(web->loop, WEB_TICK_MS, upstreams_tick, web->upstreams, err);
 	if (rc == RC_OK)
@@ -441,7 +446,7 @@ web_run(struct web *web)
 void
 web_close(struct web *web)
 {
-	operator_close(&web->door);
+	operator_close(&web->operators);
 	if (web->feeds != NULL)
 		feeds_free(&web->feeds);
 	questions_free(&web->questions);
