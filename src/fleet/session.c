@@ -371,15 +371,12 @@ static size_t
 session_bytes_cb(void *arg, struct stream *stream, const uint8_t *bytes, size_t n)
 {
 	struct session *session = arg;
-	struct sessions *all = session->all;
 	size_t used = 0;
 
 	(void)stream;
 	must(session->magic == SESSION_MAGIC);
 	session->readings++;
 	session->heard_ms = clock_mono_ms();
-	TAILQ_REMOVE(&all->all, session, in_all);
-	TAILQ_INSERT_TAIL(&all->all, session, in_all);
 	while (session->state == SESSION_HELLO || session->state == SESSION_STREAMING) {
 		const uint8_t *payload;
 		size_t len, frame;

@@ -56,7 +56,7 @@ struct session {
 	size_t list_owed;    /* bytes of the list that are not with the kernel */
 	uint64_t opened_ms, heard_ms;
 	uint64_t records, acked;
-	TAILQ_ENTRY(session) in_all;     /* least recently heard first; or among the dead */
+	TAILQ_ENTRY(session) in_all;     /* or among the dead */
 	TAILQ_ENTRY(session) in_waiting; /* for a group */
 };
 

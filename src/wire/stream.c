@@ -56,8 +56,8 @@ stream_free(struct stream *stream)
 	if (SSL_is_init_finished(stream->ssl) == 1)
 		SSL_set_shutdown(stream->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
 	SSL_free(stream->ssl);
-	if (stream->fd >= 0)
-		(void)close(stream->fd);
+	if (stream->socket.fd >= 0)
+		(void)close(stream->socket.fd);
 	tls_unref(&stream->tls);
 	stream_wipe_kept(stream);
 	buf_fini(&stream->kept);
@@ -86,10 +86,10 @@ stream_end(struct stream *stream, enum stream_end end, const struct err *err)
 	stream->hooks->on_closed(stream->arg, stream, end, err != NULL ? err : &none);
 	/* the descriptor goes back at once, the memory at the end of the turn */
 	if (stream->lingers)
-		stream_linger(set, stream->fd);
+		stream_linger(set, stream->socket.fd);
 	else
-		(void)close(stream->fd);
-	stream->fd = -1;
+		(void)close(stream->socket.fd);
+	stream->socket.fd = -1;
 }
 
 void
@@ -120,11 +120,16 @@ stream_send(struct stream *stream)
 	while (buf_len(&stream->out) > 0) {
 		size_t sent = 0;
 
+		int done;
+
 		tls_forget_errors();
 		errno = 0;
 		/* at most one TLS record at a time: partial writes are on */
-		if (SSL_write_ex(stream->ssl, buf_front(&stream->out), buf_len(&stream->out),
-				 &sent) != 1)
+		tls_memory_begin(&stream->set->spares, &stream->socket);
+		done = SSL_write_ex(stream->ssl, buf_front(&stream->out), buf_len(&stream->out),
+				    &sent);
+		tls_memory_end(&stream->set->spares);
+		if (done != 1)
 			return SSL_get_error(stream->ssl, 0);
 		buf_consume(&stream->out, sent);
 	}
@@ -154,14 +159,15 @@ stream_close(struct stream *stream)
 static void
 stream_pass_on_out(struct stream *stream)
 {
-	struct buf *spare = &stream->set->spare_out;
+	struct stream_set *set = stream->set;
 
-	if (spare->capacity > 0 || stream->out.capacity > STREAM_SPARE_OUT_MAX) {
+	if (stream->out.capacity == 0 || stream->out.capacity > STREAM_SPARE_OUT_BYTES ||
+	    set->n_spare_outs == STREAM_SPARE_OUTS) {
 		buf_release(&stream->out);
 		return;
 	}
-	*spare = stream->out;
-	buf_init(&stream->out, spare->limit);
+	set->spare_outs[set->n_spare_outs++] = stream->out;
+	buf_init(&stream->out, set->limits.output_limit_bytes);
 }
 
 bool
@@ -183,16 +189,14 @@ stream_flush(struct stream *stream)
 	return stream->state != STREAM_DEAD;
 }
 
-/* Most answers are short and gone within the turn: one buffer serves them all. */
+/* Most answers are short and gone within the turn: a few buffers serve them all. */
 static bool
 stream_append_out(struct stream *stream, const void *bytes, size_t n)
 {
-	struct buf *spare = &stream->set->spare_out;
+	struct stream_set *set = stream->set;
 
-	if (stream->out.capacity == 0 && spare->capacity > 0 && spare->limit == stream->out.limit) {
-		stream->out = *spare;
-		*spare = (struct buf){0};
-	}
+	if (stream->out.capacity == 0 && set->n_spare_outs > 0)
+		stream->out = set->spare_outs[--set->n_spare_outs];
 	return buf_append(&stream->out, bytes, n) == RC_OK;
 }
 
@@ -231,10 +235,14 @@ stream_fill(struct stream *stream, bool *more, int *error)
 	*error = SSL_ERROR_NONE;
 	while (have < limit && *more) {
 		size_t got = 0;
+		int done;
 
 		tls_forget_errors();
 		errno = 0;
-		if (SSL_read_ex(stream->ssl, set->scratch + have, limit - have, &got) == 1) {
+		tls_memory_begin(&set->spares, &stream->socket);
+		done = SSL_read_ex(stream->ssl, set->scratch + have, limit - have, &got);
+		tls_memory_end(&set->spares);
+		if (done == 1) {
 			have += got;
 			/* epoll says when the socket has more: no read() just to hear EAGAIN */
 			*more = SSL_has_pending(stream->ssl) == 1;

@@ -190,15 +190,20 @@ stream_new(struct stream_set *set, struct tls *tls, int fd, const struct stream_
 	   void *arg)
 {
 	struct stream *stream = calloc(1, sizeof(*stream));
+	BIO *bio;
 
 	if (stream == NULL)
 		return NULL;
+	stream->socket.fd = fd;
 	stream->ssl = SSL_new(tls->ctx);
-	if (stream->ssl == NULL || SSL_set_fd(stream->ssl, fd) != 1) {
+	bio = tls_socket_bio(tls->socket, &stream->socket);
+	if (stream->ssl == NULL || bio == NULL) {
 		SSL_free(stream->ssl);
+		BIO_free(bio);
 		free(stream);
 		return NULL;
 	}
+	SSL_set_bio(stream->ssl, bio, bio); /* it owns it */
 	if (tls->server)
 		SSL_set_accept_state(stream->ssl);
 	else
@@ -207,7 +212,6 @@ stream_new(struct stream_set *set, struct tls *tls, int fd, const struct stream_
 	stream->magic = STREAM_MAGIC;
 	stream->set = set;
 	stream->tls = tls_ref(tls);
-	stream->fd = fd;
 	stream->hooks = hooks;
 	stream->arg = arg;
 	stream->deadline_ms = clock_mono_ms() + set->limits.handshake_timeout_ms;

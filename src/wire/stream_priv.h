@@ -21,7 +21,12 @@
 #include "tls_priv.h"
 #include "wire/stream.h"
 
-enum { STREAM_MAGIC = 0x53747265, STREAM_SPARE_OUT_MAX = 4096, STREAM_ADDRESS_MAX = 56 };
+enum {
+	STREAM_MAGIC = 0x53747265,
+	STREAM_ADDRESS_MAX = 56,
+	STREAM_SPARE_OUT_BYTES = 4096, /* what is larger is given back */
+	STREAM_SPARE_OUTS = 512,       /* as many as one flush acknowledges, and more */
+};
 
 enum stream_state { STREAM_HANDSHAKE, STREAM_OPEN, STREAM_DEAD };
 
@@ -32,7 +37,7 @@ struct stream {
 	struct stream_set *set;
 	struct tls *tls;
 	SSL *ssl;
-	int fd;
+	struct tls_socket socket;
 	struct event readable, writable;
 	const struct stream_hooks *hooks;
 	void *arg;
@@ -59,7 +64,8 @@ struct stream_set {
 	struct stream_limits limits;
 	uint8_t *scratch; /* limits.read_budget_bytes */
 	struct tls_spares spares;
-	struct buf spare_out; /* memory for the next `out`; holds no bytes */
+	struct buf spare_outs[STREAM_SPARE_OUTS]; /* memory for the next `out`s; hold no bytes */
+	unsigned n_spare_outs;
 	uint64_t turn;
 	struct stream_list handshaking; /* oldest first */
 	struct stream_list open;

@@ -202,7 +202,8 @@ stream_set_free(struct stream_set **out)
 	stream_set_bury(set);
 	stream_linger_sweep(set, UINT64_MAX);
 	tls_memory_drop(&set->spares);
-	buf_fini(&set->spare_out);
+	while (set->n_spare_outs > 0)
+		buf_fini(&set->spare_outs[--set->n_spare_outs]);
 	free(set->scratch);
 	free(set);
 }
@@ -269,7 +270,6 @@ stream_set_flush(struct stream_set *set)
 void
 stream_set_turn(struct stream_set *set)
 {
-	/* also for the reading of the turn that comes */
 	tls_memory_use(&set->spares);
 	stream_set_read_left_over(set);
 	stream_set_shake(set);

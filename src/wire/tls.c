@@ -157,7 +157,8 @@ tls_new(struct tls **out, const struct tls_files *files, bool server, struct err
 	must(pthread_mutex_init(&tls->lock, NULL) == 0);
 	tls->server = server;
 	tls->ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
-	if (tls->ctx == NULL || SSL_CTX_set_app_data(tls->ctx, tls) != 1) {
+	tls->socket = tls_socket_method();
+	if (tls->ctx == NULL || tls->socket == NULL || SSL_CTX_set_app_data(tls->ctx, tls) != 1) {
 		rc = err_fail(err, "could not create a TLS context");
 		tls_add_reasons(err);
 		tls_unref(&tls);
@@ -204,6 +205,7 @@ tls_unref(struct tls **out)
 		return;
 	SSL_SESSION_free(tls->kept);
 	SSL_CTX_free(tls->ctx);
+	BIO_meth_free(tls->socket);
 	tls_revoked_fini(&tls->revoked);
 	tls_sessions_unref(&tls->sessions);
 	(void)pthread_mutex_destroy(&tls->lock);

@@ -13,9 +13,10 @@
  * that a steady stream of records allocates nothing.
  *
  * What was read stands in the large ones, card numbers too: they are wiped when they come
- * back, which is when a connection has nothing left to read.  OpenSSL would do that by
- * itself (SSL_OP_CLEANSE_PLAINTEXT), eight bytes at a time: at one record a wake-up that
- * took a quarter of all instructions of the daemon.
+ * back, which is when a connection has nothing left to read; as far as they were filled,
+ * which the socket knows (tls_socket.h).  OpenSSL would do that by itself
+ * (SSL_OP_CLEANSE_PLAINTEXT), the whole buffer and eight bytes at a time: at one record a
+ * wake-up that took a quarter of all instructions of the daemon.
  *
  * OpenSSL says where it allocates, and not for whom: so which set is at work in a thread
  * is the one thing here that is known to the thread and not to the caller.
@@ -43,6 +44,19 @@ void
 tls_memory_use(struct tls_spares *spares)
 {
 	spares_at_work = spares;
+}
+
+void
+tls_memory_begin(struct tls_spares *spares, struct tls_socket *socket)
+{
+	spares->at_work = socket;
+	spares_at_work = spares;
+}
+
+void
+tls_memory_end(struct tls_spares *spares)
+{
+	spares->at_work = NULL;
 }
 
 static void
@@ -92,10 +106,26 @@ is_of(size_t has, size_t wanted)
 	return has >= wanted && has <= wanted + SLACK_BYTES;
 }
 
+/* A large one that comes back: nothing that was read stays in it.  What a connection
+ * read lies before `filled_to`; its buffer for writing holds what went over the line.
+ * Where nobody is at work, a connection ends, or it is a handshake's. */
+static void
+wipe_read(const struct tls_spares *spares, char *ptr)
+{
+	struct tls_socket *socket = spares != NULL ? spares->at_work : NULL;
+
+	if (socket == NULL) {
+		explicit_bzero(ptr, LARGE_BYTES);
+	} else if (socket->filled_to >= ptr && socket->filled_to <= ptr + LARGE_BYTES) {
+		explicit_bzero(ptr, (size_t)(socket->filled_to - ptr));
+		socket->filled_to = NULL;
+	}
+}
+
 static void
 tls_free(void *ptr, const char *file, int line)
 {
-	struct tls_spares *spares;
+	struct tls_spares *spares = spares_at_work;
 	size_t has;
 
 	(void)file;
@@ -104,8 +134,7 @@ tls_free(void *ptr, const char *file, int line)
 		return;
 	has = malloc_usable_size(ptr);
 	if (is_of(has, LARGE_BYTES))
-		explicit_bzero(ptr, LARGE_BYTES);
-	spares = spares_at_work;
+		wipe_read(spares, ptr);
 	if (spares != NULL && is_of(has, SMALL_BYTES) && spares->n_small < ARRAY_LEN(spares->small))
 		spares->small[spares->n_small++] = ptr;
 	else if (spares != NULL && is_of(has, LARGE_BYTES) &&

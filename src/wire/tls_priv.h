@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 
 #include "tls_sessions_priv.h"
+#include "tls_socket.h"
 #include "wire/tls.h"
 
 /* Certificates that are not to be trusted any more: sorted ids. */
@@ -21,6 +22,7 @@ struct tls_revoked {
 struct tls {
 	atomic_uint refs;
 	SSL_CTX *ctx;
+	BIO_METHOD *socket; /* of its connections' BIOs */
 	bool server;
 	uint8_t authority[TLS_DIGEST_BYTES]; /* of the CA file */
 	struct tls_revoked revoked;
