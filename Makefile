@@ -204,14 +204,16 @@ guard:
 
 # ---- floors, load and what else `make bench` measures with: tests/bench/NAME.c -----
 
-BENCH_PROGRAMS := tls_floor copy_floor sync_floor load fill_journal rights
+BENCH_PROGRAMS := tls_floor copy_floor sync_floor load fill_journal rights pages
 ROOMS_bench/tls_floor    := wire base
 ROOMS_bench/copy_floor   := base
 ROOMS_bench/sync_floor   := base
 ROOMS_bench/load         := sim wire base
 ROOMS_bench/fill_journal := journal wire base
 ROOMS_bench/rights       := register wire base
+ROOMS_bench/pages        := sim wire base
 OBJS_bench/load          := $(BUILD)/tests/bench/load_client.o
+OBJS_bench/pages         := $(BUILD)/tests/bench/page_client.o
 
 define bench_program
 $(BUILD)/bench/$(1): $(BUILD)/tests/bench/$(1).o $$(OBJS_bench/$(1)) \

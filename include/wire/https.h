@@ -15,6 +15,8 @@
 #include "base/loop.h"
 #include "wire/tls.h"
 
+struct evbuffer;
+struct evhttp_connection;
 struct evhttp_request;
 struct https;
 
@@ -61,6 +63,11 @@ void https_peer(struct evhttp_request *request, struct tls_peer *peer);
 void https_keep_open(struct evhttp_request *request);
 /* It has one after all, which comes now. */
 void https_end_open(struct evhttp_request *request);
+/* Drains the chunk into the reply; as one write when nothing is unsent.  `on_drained` comes
+ * when all is with the kernel. */
+void https_send_chunk(struct evhttp_request *request, struct evbuffer *chunk,
+		      void (*on_drained)(struct evhttp_connection *connection, void *arg),
+		      void *arg);
 /* Bytes of the reply that are not with the kernel yet. */
 size_t https_unsent(struct evhttp_request *request);
 

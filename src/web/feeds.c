@@ -97,8 +97,7 @@ static void
 feed_send_chunk(struct feed *feed)
 {
 	feed->said_ms = clock_mono_ms();
-	evhttp_send_reply_chunk_with_cb(feed->request, feed->feeds->chunk, feed_drained_cb, feed);
-	(void)evbuffer_drain(feed->feeds->chunk, evbuffer_get_length(feed->feeds->chunk));
+	https_send_chunk(feed->request, feed->feeds->chunk, feed_drained_cb, feed);
 }
 
 static void

@@ -15,6 +15,7 @@
 #include <event2/bufferevent_ssl.h>
 #include <event2/http.h>
 #include <event2/listener.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <stdlib.h>
@@ -219,6 +220,21 @@ https_end_open(struct evhttp_request *request)
 	conn->since_ms = clock_mono_ms();
 }
 
+void
+https_send_chunk(struct evhttp_request *request, struct evbuffer *chunk,
+		 void (*on_drained)(struct evhttp_connection *connection, void *arg), void *arg)
+{
+	struct evbuffer *output = bufferevent_get_output(conn_of(request)->io);
+	bool idle = evbuffer_get_length(output) == 0;
+
+	evhttp_send_reply_chunk_with_cb(request, chunk, on_drained, arg);
+	/* length, chunk and end are pieces of their own by now, and libevent makes a TLS
+	 * record and a system call of each */
+	if (idle)
+		(void)evbuffer_pullup(output, -1);
+	(void)evbuffer_drain(chunk, evbuffer_get_length(chunk)); /* a connection that is gone */
+}
+
 size_t
 https_unsent(struct evhttp_request *request)
 {
@@ -353,9 +369,13 @@ https_listen(struct https *https, const char *address, uint16_t port, uint16_t *
 {
 	int fd;
 	enum rc rc = listen_tcp(address, port, &fd, bound, err);
+	int on = 1;
 
 	if (rc != RC_OK)
 		return rc;
+	/* whoever is accepted has it, too: an alarm must not wait until the other side has
+	 * said that it has the one before */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	/* backlog 0: it listens already */
 	https->listener = evconnlistener_new(loop_base(https->loop), NULL, NULL,
 					     LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC, 0, fd);

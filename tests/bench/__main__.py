@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 
-from bench import alarms, connections, plot, records, starts
+from bench import alarms, connections, pages, plot, records, starts
 from bench.figures import NOT_OK, Row, markdown, table
 from bench.plan import FULL, QUICK
 from bench.rig import Rig, say
@@ -31,6 +31,7 @@ BENCHES = {
     "handshakes": connections.handshakes,
     "alarms": alarms.alarms,
     "consoles": lambda rig: alarms.fan_out(rig, POINTS),
+    "pages": pages.pages,
     "allocations": records.allocations,
     "table": records.table_growth,
     "growth": lambda rig: connections.growth(rig, POINTS),

@@ -16,8 +16,9 @@ class Watch:
     In a simulator of their own, so that the latency is not that of a busy simulator.
     """
 
-    def __init__(self, rig, consoles=1):
-        self._rig, self._consoles = rig, consoles
+    def __init__(self, rig, consoles=1, others=0):
+        """`others`: consoles that are there beside ours."""
+        self._rig, self._consoles, self._others = rig, consoles, others
 
     def begin(self, rate=ALARMS_PER_S):
         rig, epoch = self._rig, self._rig.epoch()
@@ -26,7 +27,7 @@ class Watch:
                             "--console-dir", rig.some_consoles(self._consoles),
                             "--duration", 3600, "--drain", name=name, ledger=name)
         rig.world.wait_status("controllers and consoles of the watch are there", lambda s: (
-            s["desk"]["consoles"] == self._consoles and s["fleet"]["online"] >= FIRST))
+            s["desk"]["consoles"] == self._consoles + self._others and s["fleet"]["online"] >= FIRST))
         return sim
 
     def end(self, sim):
@@ -42,7 +43,7 @@ class Watch:
         yield Row("  p50", "ms", [latency["p50"]])
 
 
-def _pause(rig, seconds):
+def pause(rig, seconds):
     """Lets time pass while the daemon is looked at: it must be there at the end."""
     time.sleep(seconds)
     rig.status()
@@ -52,7 +53,7 @@ def alarms(rig):
     watch, seconds = Watch(rig), rig.plan.alarms_s
     say(f"alarms, idle and beside 20,000 records/s, {seconds} s each")
     sim = watch.begin()
-    _pause(rig, seconds)
+    pause(rig, seconds)
     yield from watch.rows(watch.end(sim), "idle", 3)
     for rate, target in ((5000, 20), (20000, 15)):
         load = rig.load(rig.plan.fleet)
@@ -75,7 +76,7 @@ def fan_out(rig, points):
         watch = Watch(rig, consoles)
         sim = watch.begin(FAN_OUT_PER_S)
         cpu = rig.daemon_s()
-        _pause(rig, rig.plan.fan_out_s)
+        pause(rig, rig.plan.fan_out_s)
         cpu = rig.daemon_s() - cpu
         seen = watch.end(sim)
         last = seen["last_console_ms"]

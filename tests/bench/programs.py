@@ -2,28 +2,26 @@
 """The programs that measurements are made with: the floors, and the load."""
 
 import json
+import pathlib
 import subprocess
 
 from harness.world import DEADLINE_S, Failed, Program, free_port, run
 
 
-class Load:
-    """A fleet that does what it is told: see tests/bench/load.c."""
+class Told:
+    """A program that does what it is told, line by line, and answers each with one of JSON."""
 
-    SOURCE_ADDRESSES = 8
-    COMMAND_S = 600
-
-    def __init__(self, build, log, fleet, port, first, controllers, epoch):
-        self.controllers, self.epoch = controllers, epoch
+    def __init__(self, argv, log, text=""):
+        """`text`: what it reads before it says that it is ready."""
         self._log = log
-        argv = [build / "bench/load", fleet, f"127.0.0.1:{port}", first, controllers, epoch,
-                self.SOURCE_ADDRESSES]
         with open(log, "ab") as errors:
             self._process = subprocess.Popen([str(arg) for arg in argv], text=True,
                                              stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                              stderr=errors, start_new_session=True)
         self.pid = self._process.pid
-        self._answer("its start")
+        self._send(text)
+        self._command = "its start"
+        self.answer()
 
     def say(self, command):
         """Obeyed, when this returns; what became of it."""
@@ -32,20 +30,24 @@ class Load:
 
     def begin(self, command):
         self._command = command
-        try:
-            self._process.stdin.write(command + "\n")
-            self._process.stdin.flush()
-        except BrokenPipeError as gone:
-            raise Failed(f"the load is gone: {self._log_tail()}") from gone
+        self._send(command + "\n")
 
     def answer(self):
-        return self._answer(self._command)
-
-    def _answer(self, command):
         line = self._process.stdout.readline()
         if not line:
-            raise Failed(f"the load ended at \"{command}\": {self._log_tail()}")
+            raise Failed(f"{self._name} ended at \"{self._command}\": {self._log_tail()}")
         return json.loads(line)
+
+    def _send(self, text):
+        try:
+            self._process.stdin.write(text)
+            self._process.stdin.flush()
+        except BrokenPipeError as gone:
+            raise Failed(f"{self._name} is gone: {self._log_tail()}") from gone
+
+    @property
+    def _name(self):
+        return pathlib.Path(self._process.args[0]).name
 
     def _log_tail(self):
         with open(self._log, encoding="utf-8") as log:
@@ -60,6 +62,17 @@ class Load:
                 self._process.kill()
                 self._process.wait()
         self._process.stdout.close()
+
+
+class Load(Told):
+    """A fleet that does what it is told: see tests/bench/load.c."""
+
+    SOURCE_ADDRESSES = 8
+
+    def __init__(self, build, log, fleet, port, first, controllers, epoch):
+        self.controllers, self.epoch = controllers, epoch
+        super().__init__([build / "bench/load", fleet, f"127.0.0.1:{port}", first, controllers,
+                          epoch, self.SOURCE_ADDRESSES], log)
 
 
 class TlsFloor:

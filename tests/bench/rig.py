@@ -92,6 +92,10 @@ class Rig:
         self._ends.append(load)
         return load
 
+    def ends_with(self, thing):
+        """Ended with us, where whoever began it does not come to that."""
+        self._ends.append(thing)
+
     def tls_floor(self, tickets=0):
         floor = TlsFloor(self.build, self.folder, self.world.home, self.suite, self.group, tickets)
         self._ends.append(floor)

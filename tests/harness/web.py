@@ -160,6 +160,7 @@ class Stream:
 
     def __init__(self, connection):
         self._connection = connection
+        self.socket = connection.sock
         self._reply = connection.getresponse()
         self.status = self._reply.status
         self.headers = self._reply.headers

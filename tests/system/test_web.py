@@ -2,7 +2,8 @@
 """gatehouse-web as a client meets it: signing in, the stream, what it refuses.
 
 Seen to fail with: the comparison of Origin, and that of the token, left out; SELECT
-granted on a table; handshakes with the daemon that get no turn.
+granted on a table; handshakes with the daemon that get no turn; a chunk that is handed to
+libevent in pieces.
 """
 
 import http.client
@@ -163,6 +164,20 @@ def test_events_are_cloudevents(web, controllers):
     assert event.event["source"] == "urn:gatehouse:node:1"
     assert event.event["subject"] == event.data["alarm_id"]
     assert event.event["id"] and event.event["time"].endswith("Z")
+    stream.close()
+
+
+def test_an_event_leaves_as_one_tls_record(web, controllers):
+    """More are more system calls for each page, and wait for each other on a long line."""
+    stream = web.browser("desk-north").stream()
+    stream.snapshot()
+    sock = stream.socket
+    raise_alarm(controllers[0], "KIND_FIRE")
+    record = b""
+    while b"event: alarm" not in record:
+        record = sock.recv(65536)  # of one TLS record, never more
+        length, _, rest = record.partition(b"\r\n")
+        assert rest[int(length, 16):] == b"\r\n", record
     stream.close()
 
 
