@@ -9,16 +9,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <arpa/inet.h>
 #include <cmocka.h>
 #include <event2/event.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/clock.h"
+#include "../support/by_hand.h"
+#include "../support/certificates.h"
+#include "../support/loopback.h"
 #include "base/log.h"
 #include "desk/consoles.h"
 #include "gatehouse.pb-c.h"
@@ -26,58 +26,20 @@
 
 enum { CENTRE = 1, NORTH = 2, ELM = 41, FORCED = 202 };
 enum { KEEPALIVE_MS = 15000, STALL_MS = 60000, HELLO_MS = 10000, FRAME_MAX = 4096 };
-enum { CLIENTS = 4, TOLD_MAX = 64, TICK_MS = 5, TURNS_MAX = 2000 };
-
-/* ---- The clock: stands, until a test moves it ---------------------------------------- */
-
-static uint64_t now_ms = 1000000;
-
-uint64_t
-clock_mono_ns(void)
-{
-	return now_ms * 1000000u;
-}
-
-uint64_t
-clock_mono_ms(void)
-{
-	return now_ms;
-}
-
-int64_t
-clock_wall_us(void)
-{
-	return (int64_t)now_ms * 1000;
-}
+enum { CLIENTS = 4, TOLD_MAX = 64, TICK_MS = 5 };
 
 /* ---- Certificates, made once ------------------------------------------------------------ */
 
 static char dir[] = "/tmp/gatehouse-consoles-XXXXXX";
 
-#define NEW_KEY "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes"
-
 static int
 make_certificates(void **state)
 {
-	static const char script[] =
-		"cd %s && exec 2>/dev/null && "
-		"openssl req -x509 " NEW_KEY " -keyout ca.key -out ca.pem -days 2 -subj /CN=ca && "
-		"for who in server north-1 off-1 stranger; do "
-		"echo subjectAltName=URI:urn:gatehouse:console:$who >$who.ext && "
-		"openssl req " NEW_KEY " -keyout $who.key -out $who.csr -subj /CN=$who && "
-		"openssl x509 -req -in $who.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 "
-		"-extfile $who.ext -out $who.pem || exit 1; done";
-	char *command;
-	int result;
-
 	(void)state;
 	log_setup(LOG_LEVEL_WARNING, LOG_TARGET_STDERR);
 	if (mkdtemp(dir) == NULL)
 		return -1;
-	command = xasprintf(script, dir);
-	result = system(command);
-	free(command);
-	return result;
+	return certificates_make(dir, "console", "north-1 off-1 stranger");
 }
 
 static int
@@ -89,23 +51,6 @@ remove_certificates(void **state)
 	(void)state;
 	free(command);
 	return result;
-}
-
-static struct tls *
-tls_of(const char *who, bool server)
-{
-	char *ca = xasprintf("%s/ca.pem", dir), *certificate = xasprintf("%s/%s.pem", dir, who),
-	     *key = xasprintf("%s/%s.key", dir, who);
-	struct tls_files files = {.ca = ca, .certificate = certificate, .key = key};
-	struct tls *tls = NULL;
-	struct err err;
-
-	if ((server ? tls_server_new : tls_client_new)(&tls, &files, &err) != RC_OK)
-		fail_msg("%s", err.msg);
-	free(ca);
-	free(certificate);
-	free(key);
-	return tls;
 }
 
 /* ---- A worker with consoles, and clients on the same loop -------------------------------- */
@@ -198,19 +143,6 @@ on_tick(void *arg)
 }
 
 static void
-fixture_listen(struct fixture *f)
-{
-	socklen_t len = sizeof(f->address);
-
-	f->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	f->address = (struct sockaddr_in){.sin_family = AF_INET};
-	f->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(f->listener, (struct sockaddr *)&f->address, sizeof(f->address)), 0);
-	assert_int_equal(listen(f->listener, 16), 0);
-	assert_int_equal(getsockname(f->listener, (struct sockaddr *)&f->address, &len), 0);
-}
-
-static void
 fixture_init(struct fixture *f)
 {
 	struct loop_hooks hooks = {.on_mail = on_mail, .arg = f};
@@ -235,8 +167,8 @@ fixture_init(struct fixture *f)
 	assert_int_equal(mailbox_init(&f->hub_box, &err), RC_OK);
 	assert_int_equal(consoles_new(&f->consoles, f->loop, &conf, &f->hub_box, &err), RC_OK);
 	consoles_set_register(f->consoles, sample_reg(true, NORTH));
-	f->server = tls_of("server", true);
-	fixture_listen(f);
+	f->server = certificates_tls(dir, "server", true);
+	f->listener = loopback_listen(&f->address);
 }
 
 static void
@@ -302,17 +234,6 @@ turn(struct fixture *f)
 	take_hub_mail(f);
 }
 
-/* Turns until it is so; a test that waits in vain fails. */
-#define UNTIL(f, condition)                                                                        \
-	do {                                                                                       \
-		int turns_ = 0;                                                                    \
-		while (!(condition)) {                                                             \
-			if (turns_++ == TURNS_MAX)                                                 \
-				fail_msg("waited in vain for %s", #condition);                     \
-			turn(f);                                                                   \
-		}                                                                                  \
-	} while (0)
-
 /* ---- Clients -------------------------------------------------------------------------------- */
 
 static void
@@ -369,7 +290,7 @@ static struct client *
 client_connect(struct fixture *f, size_t i, const char *who)
 {
 	struct client *client = &f->clients[i];
-	struct tls *tls = tls_of(who, false);
+	struct tls *tls = certificates_tls(dir, who, false);
 	struct err err;
 
 	assert_int_equal(stream_connect(f->set, tls, (struct sockaddr *)&f->address,

@@ -17,6 +17,7 @@
 #include "../../fake/loop_fake.h"
 #include "../support/book.h"
 #include "../support/certificates.h"
+#include "../support/loopback.h"
 #include "fleet/sessions.h"
 #include "gatehouse.pb-c.h"
 #include "wire/frame.h"
@@ -176,20 +177,6 @@ side_on_turn(void *arg)
 }
 
 static inline void
-side_listen(struct side *side)
-{
-	socklen_t len = sizeof(side->address);
-
-	side->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	side->address = (struct sockaddr_in){.sin_family = AF_INET};
-	side->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(
-		bind(side->listener, (struct sockaddr *)&side->address, sizeof(side->address)), 0);
-	assert_int_equal(listen(side->listener, 16), 0);
-	assert_int_equal(getsockname(side->listener, (struct sockaddr *)&side->address, &len), 0);
-}
-
-static inline void
 side_init(struct rig *rig, unsigned index, unsigned groups)
 {
 	struct side *side = &rig->sides[index];
@@ -227,7 +214,7 @@ side_init(struct rig *rig, unsigned index, unsigned groups)
 			 loop_mailbox(rig->roster_loop), &err) != RC_OK)
 		fail_msg("%s", err.msg);
 	sessions_set_register(side->sessions, rig_reg("elm-1", true));
-	side_listen(side);
+	side->listener = loopback_listen(&side->address);
 	free(keys);
 }
 

@@ -3,41 +3,11 @@
  * Groups, appending, rolling, retention, and what happens when the disk is full
  * or broken.  On the simulated disk, round by round, without threads.
  */
-#include "fixture.h"
+#include "disk_rig.h"
 
 #include <errno.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "../../fake/fs_fake.h"
-#include "base/fs.h"
-
-static const char dir[] = "j";
-
-static int
-setup(void **state)
-{
-	struct rig *rig = xcalloc(1, sizeof(*rig));
-
-	fs_fake_reset(1);
-	rig_init(rig, dir);
-	assert_int_equal(fs_make_dir(dir, &rig->err), RC_OK);
-	rig_open(rig);
-	*state = rig;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct rig *rig = *state;
-
-	(void)rig_collect(rig);
-	rig_fini(rig);
-	free(rig);
-	fs_fake_reset(0);
-	return 0;
-}
 
 /* Makes the disk so small that there is room for `segments` more. */
 static void
@@ -588,39 +558,33 @@ test_failed_sync_ends_the_process(void **state)
 	assert_int_equal(WEXITSTATUS(status), 1);
 }
 
+#define ON_DISK(test) cmocka_unit_test_setup_teardown(test, rig_set_up, rig_tear_down)
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_crc32c_is_castagnoli),
-		cmocka_unit_test_setup_teardown(test_group_is_bounded, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_round_trip, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_one_sync_for_all_that_waited, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_nothing_is_said_before_the_sync_returned,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(test_group_over_segments, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_reader_may_begin_in_the_skipped_rest, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_segment_filled_exactly, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_reader_follows_over_segments, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_segments_stay_for_every_hold, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_hold_that_goes_back_starts_the_time_again,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(test_segment_that_cannot_be_unlinked_stays_in_line,
-						setup, teardown),
-		cmocka_unit_test_setup_teardown(test_full_disk_holds_back_and_goes_on, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_free_space_is_left_to_others, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_last_spare_is_the_reserve, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_spare_is_kept_when_its_turn_fails, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_enospc_at_every_operation, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_failed_sync_is_the_end, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_failed_write_is_the_end, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_failed_sync_ends_the_process, setup, teardown),
-		cmocka_unit_test_setup_teardown(
-			test_recovery_does_not_trust_the_cache_after_a_failed_sync, setup,
-			teardown),
+		ON_DISK(test_group_is_bounded),
+		ON_DISK(test_round_trip),
+		ON_DISK(test_one_sync_for_all_that_waited),
+		ON_DISK(test_nothing_is_said_before_the_sync_returned),
+		ON_DISK(test_group_over_segments),
+		ON_DISK(test_reader_may_begin_in_the_skipped_rest),
+		ON_DISK(test_segment_filled_exactly),
+		ON_DISK(test_reader_follows_over_segments),
+		ON_DISK(test_segments_stay_for_every_hold),
+		ON_DISK(test_hold_that_goes_back_starts_the_time_again),
+		ON_DISK(test_segment_that_cannot_be_unlinked_stays_in_line),
+		ON_DISK(test_full_disk_holds_back_and_goes_on),
+		ON_DISK(test_free_space_is_left_to_others),
+		ON_DISK(test_last_spare_is_the_reserve),
+		ON_DISK(test_spare_is_kept_when_its_turn_fails),
+		ON_DISK(test_enospc_at_every_operation),
+		ON_DISK(test_failed_sync_is_the_end),
+		ON_DISK(test_failed_write_is_the_end),
+		ON_DISK(test_failed_sync_ends_the_process),
+		ON_DISK(test_recovery_does_not_trust_the_cache_after_a_failed_sync),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,10 +8,7 @@
  * (the forged chain is taken), with damage_report() left out, and with pass_damage()
  * returning RC_EOF.
  */
-#include "fixture.h"
-
-#include "../../fake/fs_fake.h"
-#include "base/fs.h"
+#include "disk_rig.h"
 
 enum {
 	SMALL = 70, /* small entries at the beginning of the first segment ... */
@@ -21,7 +18,6 @@ enum {
 	SEARCHED = 7, /* the entry whose surroundings are damaged where one is enough */
 };
 
-static const char dir[] = "j";
 static const char segment_0[] = "j/0000000000000000.seg";
 
 struct spot {
@@ -60,10 +56,7 @@ setup(void **state)
 	struct spot *spot = xcalloc(1, sizeof(*spot));
 	size_t at = JOURNAL_SEGMENT_HEADER;
 
-	fs_fake_reset(1);
-	rig_init(&spot->rig, dir);
-	assert_int_equal(fs_make_dir(dir, &spot->rig.err), RC_OK);
-	rig_open(&spot->rig);
+	rig_begin(&spot->rig);
 	for (uint64_t i = 0; i < ALL; i++) {
 		append_numbered(&spot->rig, i);
 		spot->begin[i] = at;

@@ -7,12 +7,8 @@
  * Protections tested: check_loss(), go_on_behind_loss() and the header's lost_bytes.  Seen
  * to fail with check_loss() returning RC_OK, and with a loss_step_bytes of 0.
  */
-#include "fixture.h"
+#include "disk_rig.h"
 
-#include "../../fake/fs_fake.h"
-#include "base/fs.h"
-
-static const char dir[] = "j";
 static const char segment_1[] = "j/00000000000ffe00.seg";
 static const char segment_2[] = "j/00000000001ffc00.seg";
 
@@ -28,10 +24,7 @@ setup(void **state)
 	struct loss *loss = xcalloc(1, sizeof(*loss));
 	struct rig *rig = &loss->rig;
 
-	fs_fake_reset(1);
-	rig_init(rig, dir);
-	assert_int_equal(fs_make_dir(dir, &rig->err), RC_OK);
-	rig_open(rig);
+	rig_begin(rig);
 	rig_append(rig, 0, 40, 60000);
 	loss->proof.position = journal_durable(rig->journal);
 	journal_id(rig->journal, loss->proof.id);
@@ -45,9 +38,8 @@ teardown(void **state)
 {
 	struct loss *loss = *state;
 
-	rig_fini(&loss->rig);
+	rig_end(&loss->rig);
 	free(loss);
-	fs_fake_reset(0);
 	return 0;
 }
 

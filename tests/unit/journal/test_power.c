@@ -20,12 +20,9 @@
  * from JOURNAL_FIRST on, JOURNAL_SEED=s only that one.  A failing seed prints itself
  * and the command that replays it.
  */
-#include "fixture.h"
+#include "disk_rig.h"
 
 #include <errno.h>
-
-#include "../../fake/fs_fake.h"
-#include "base/fs.h"
 
 #ifdef __SANITIZE_ADDRESS__
 enum { SEEDS = 2000 };
@@ -38,8 +35,6 @@ enum {
 	STEPS_MAX = 60, /* in one life */
 	GROUPS_MAX = 4, /* on the way at a time */
 };
-
-static const char dir[] = "j";
 
 /* What the world outside knows.  Entries are numbered over all lives. */
 struct ledger {

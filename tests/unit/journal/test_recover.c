@@ -7,39 +7,11 @@
  * what recover_headers() checks.  Seen to fail with each of them switched off; without
  * the chain it is test_stale_entries_are_not_taken that notices.
  */
-#include "fixture.h"
+#include "disk_rig.h"
 
-#include "../../fake/fs_fake.h"
-#include "base/fs.h"
-
-static const char dir[] = "j";
 static const char segment_0[] = "j/0000000000000000.seg";
 static const char segment_1[] = "j/00000000000ffe00.seg";
 static const char segment_2[] = "j/00000000001ffc00.seg";
-
-static int
-setup(void **state)
-{
-	struct rig *rig = xcalloc(1, sizeof(*rig));
-
-	fs_fake_reset(1);
-	rig_init(rig, dir);
-	assert_int_equal(fs_make_dir(dir, &rig->err), RC_OK);
-	rig_open(rig);
-	*state = rig;
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	struct rig *rig = *state;
-
-	rig_fini(rig);
-	free(rig);
-	fs_fake_reset(0);
-	return 0;
-}
 
 /* Does opening refuse, and name the file? */
 static void
@@ -499,32 +471,31 @@ test_reader_finds_damage_below_durable(void **state)
 	journal_reader_free(&reader);
 }
 
+#define ON_DISK(test) cmocka_unit_test_setup_teardown(test, rig_set_up, rig_tear_down)
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_new_journal, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_only_the_last_segment_is_read, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_second_process_is_refused, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_spares_are_used_again, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_configuration_is_checked, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_segment_size_may_change, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_truncated_at_every_byte, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_every_bit_flipped, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_dropped_bytes_are_saved, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_stale_entries_are_not_taken, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_missing_segment, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_renamed_segment, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_doubled_segment, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_two_segments_swapped, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_foreign_segment, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_foreign_node, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_zeroed_segment, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_short_segment_before_the_last, setup,
-						teardown),
-		cmocka_unit_test_setup_teardown(test_reader_finds_damage_below_durable, setup,
-						teardown),
+		ON_DISK(test_new_journal),
+		ON_DISK(test_only_the_last_segment_is_read),
+		ON_DISK(test_second_process_is_refused),
+		ON_DISK(test_spares_are_used_again),
+		ON_DISK(test_configuration_is_checked),
+		ON_DISK(test_segment_size_may_change),
+		ON_DISK(test_truncated_at_every_byte),
+		ON_DISK(test_every_bit_flipped),
+		ON_DISK(test_dropped_bytes_are_saved),
+		ON_DISK(test_stale_entries_are_not_taken),
+		ON_DISK(test_missing_segment),
+		ON_DISK(test_renamed_segment),
+		ON_DISK(test_doubled_segment),
+		ON_DISK(test_two_segments_swapped),
+		ON_DISK(test_foreign_segment),
+		ON_DISK(test_foreign_node),
+		ON_DISK(test_zeroed_segment),
+		ON_DISK(test_short_segment_before_the_last),
+		ON_DISK(test_reader_finds_damage_below_durable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,21 +3,15 @@
  * The register on its way from PostgreSQL into the daemon: at first, when it
  * changed, when it is asked for, and when it makes no sense.
  */
-#include "feed.h"
+#include "scene.h"
 
-static struct pg pg;
-static PGconn *conn;
 static struct admin *admin;
-static struct feed feed;
 static struct err err;
 
 static int
 start(void **state)
 {
-	(void)state;
-	pg_start(&pg);
-	pg_migrate(&pg);
-	conn = pg_connect(&pg);
+	(void)scene_start(state);
 	assert_int_equal(admin_open(&admin, pg.conninfo, &err), RC_OK);
 	assert_int_equal(admin_put_station(admin, "north", "North", &err), RC_OK);
 	assert_int_equal(admin_put_area(admin, "city", "City", NULL, "north", &err), RC_OK);
@@ -50,33 +44,16 @@ start(void **state)
 static int
 end(void **state)
 {
-	(void)state;
 	admin_close(&admin);
-	PQfinish(conn);
-	pg_end(&pg);
-	return 0;
+	return scene_end(state);
 }
 
 static int
 open_feed(void **state)
 {
-	static unsigned n;
-	char *name = xasprintf("journal%u", n++);
-
 	(void)state;
-	feed = (struct feed){0};
-	feed_open(&feed, &pg, name);
-	feed_start(&feed);
+	scene_open_feed();
 	feed_await_registers(&feed, 1);
-	free(name);
-	return 0;
-}
-
-static int
-close_feed(void **state)
-{
-	(void)state;
-	feed_close(&feed);
 	return 0;
 }
 
@@ -264,21 +241,19 @@ test_nonsense_leaves_the_one_before(void **state)
 	pg_do(conn, "UPDATE areas SET parent_id = NULL WHERE code = 'city'");
 }
 
+#define FED(test) cmocka_unit_test_setup_teardown(test, open_feed, scene_close_feed)
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_every_column, open_feed, close_feed),
-		cmocka_unit_test_setup_teardown(test_an_operator_has_the_same, open_feed,
-						close_feed),
-		cmocka_unit_test_setup_teardown(test_cards_and_rights, open_feed, close_feed),
-		cmocka_unit_test_setup_teardown(test_every_column_of_desks_and_units, open_feed,
-						close_feed),
-		cmocka_unit_test_setup_teardown(test_loads_again_after_a_change, open_feed,
-						close_feed),
-		cmocka_unit_test_setup_teardown(test_loads_again_when_asked, open_feed, close_feed),
-		cmocka_unit_test_setup_teardown(test_nonsense_leaves_the_one_before, open_feed,
-						close_feed),
+		FED(test_every_column),
+		FED(test_an_operator_has_the_same),
+		FED(test_cards_and_rights),
+		FED(test_every_column_of_desks_and_units),
+		FED(test_loads_again_after_a_change),
+		FED(test_loads_again_when_asked),
+		FED(test_nonsense_leaves_the_one_before),
 	};
 
 	return cmocka_run_group_tests(tests, start, end);

@@ -8,32 +8,9 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "feed.h"
+#include "scene.h"
 
 #define BACKEND "FROM pg_stat_activity WHERE application_name = 'gatehoused node 7'"
-
-static struct pg pg;
-static PGconn *conn;
-static struct feed feed;
-
-static int
-start(void **state)
-{
-	(void)state;
-	pg_start(&pg);
-	pg_migrate(&pg);
-	conn = pg_connect(&pg);
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	PQfinish(conn);
-	pg_end(&pg);
-	return 0;
-}
 
 static int
 prepare_feed(void **state)
@@ -41,14 +18,6 @@ prepare_feed(void **state)
 	(void)state;
 	pg_do(conn, "TRUNCATE records, alarms, alarm_changes, quarantine, cursors");
 	feed = (struct feed){0};
-	return 0;
-}
-
-static int
-close_feed(void **state)
-{
-	(void)state;
-	feed_close(&feed);
 	return 0;
 }
 
@@ -370,7 +339,7 @@ test_wrong_schema(void **state)
 int
 main(void)
 {
-#define with_feed(test) cmocka_unit_test_setup_teardown(test, prepare_feed, close_feed)
+#define with_feed(test) cmocka_unit_test_setup_teardown(test, prepare_feed, scene_close_feed)
 	const struct CMUnitTest tests[] = {
 		with_feed(test_server_stops_at_once_and_comes_back),
 		with_feed(test_stop_while_the_server_is_down),
@@ -386,5 +355,5 @@ main(void)
 		with_feed(test_wrong_schema),
 	};
 
-	return cmocka_run_group_tests(tests, start, end);
+	return cmocka_run_group_tests(tests, scene_start, scene_end);
 }

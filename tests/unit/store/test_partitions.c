@@ -2,41 +2,10 @@
 /*
  * The days' partitions: made ahead, and over rows that had gone astray.
  */
-#include "feed.h"
+#include "scene.h"
 
 #define DAY(n)  "(now() AT TIME ZONE 'UTC')::date + " n
 #define NAME(n) "to_char(" DAY(n) ", '\"records_\"YYYYMMDD')"
-
-static struct pg pg;
-static PGconn *conn;
-static struct feed feed;
-
-static int
-start(void **state)
-{
-	(void)state;
-	pg_start(&pg);
-	pg_migrate(&pg);
-	conn = pg_connect(&pg);
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	PQfinish(conn);
-	pg_end(&pg);
-	return 0;
-}
-
-static int
-close_feed(void **state)
-{
-	(void)state;
-	feed_close(&feed);
-	return 0;
-}
 
 /* One record at noon of a day, relative to today. */
 static void
@@ -125,11 +94,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_teardown(test_made_over_stray_rows, close_feed),
-		cmocka_unit_test_teardown(test_identity_holds_across_the_move, close_feed),
+		cmocka_unit_test_teardown(test_made_over_stray_rows, scene_close_feed),
+		cmocka_unit_test_teardown(test_identity_holds_across_the_move, scene_close_feed),
 		cmocka_unit_test_teardown(test_a_partition_that_cannot_be_made_stops_nothing,
-					  close_feed),
+					  scene_close_feed),
 	};
 
-	return cmocka_run_group_tests(tests, start, end);
+	return cmocka_run_group_tests(tests, scene_start, scene_end);
 }

@@ -4,53 +4,16 @@
  * taken on, once, with the cursor; what can't be a row is in quarantine, and
  * holds up nothing.
  */
-#include "feed.h"
-
-static struct pg pg;
-static PGconn *conn;
-static struct feed feed;
-
-static int
-start(void **state)
-{
-	(void)state;
-	pg_start(&pg);
-	pg_migrate(&pg);
-	conn = pg_connect(&pg);
-	return 0;
-}
-
-static int
-end(void **state)
-{
-	(void)state;
-	PQfinish(conn);
-	pg_end(&pg);
-	return 0;
-}
+#include "scene.h"
 
 /* Each test has a journal of its own and empty tables. */
 static int
 open_feed(void **state)
 {
-	static unsigned n;
-	char *name = xasprintf("journal%u", n++);
-
 	(void)state;
 	pg_do(conn, "TRUNCATE records, alarms, alarm_changes, quarantine, cursors,"
 		    " controllers_heard");
-	feed = (struct feed){0};
-	feed_open(&feed, &pg, name);
-	feed_start(&feed);
-	free(name);
-	return 0;
-}
-
-static int
-close_feed(void **state)
-{
-	(void)state;
-	feed_close(&feed);
+	scene_open_feed();
 	return 0;
 }
 
@@ -529,40 +492,28 @@ test_entries_that_make_no_sense(void **state)
 		  "1");
 }
 
+#define FED(test) cmocka_unit_test_setup_teardown(test, open_feed, scene_close_feed)
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_every_column_of_a_record, open_feed,
-						close_feed),
-		cmocka_unit_test_setup_teardown(test_controllers_that_were_heard, open_feed,
-						close_feed),
-		cmocka_unit_test_setup_teardown(test_every_column_of_an_alarm, open_feed,
-						close_feed),
-		cmocka_unit_test_setup_teardown(test_who_saw_an_alarm_first, open_feed, close_feed),
-		cmocka_unit_test_setup_teardown(test_an_alarm_stands_as_after_its_last_change,
-						open_feed, close_feed),
-		cmocka_unit_test_setup_teardown(test_rejected_records_are_kept_once, open_feed,
-						close_feed),
-		cmocka_unit_test_setup_teardown(test_the_desks_entries_are_not_stored, open_feed,
-						close_feed),
-		cmocka_unit_test_setup_teardown(test_duplicates_change_nothing, open_feed,
-						close_feed),
-		cmocka_unit_test_setup_teardown(test_a_long_journal_in_many_batches, open_feed,
-						close_feed),
-		cmocka_unit_test_setup_teardown(test_what_is_read_ahead_comes_in_its_turn,
-						open_feed, close_feed),
-		cmocka_unit_test_setup_teardown(test_stop_stores_what_is_durable, open_feed,
-						close_feed),
-		cmocka_unit_test_setup_teardown(test_one_bad_row_in_ten_thousand, open_feed,
-						close_feed),
-		cmocka_unit_test_setup_teardown(test_bad_rows_that_nobody_names, open_feed,
-						close_feed),
-		cmocka_unit_test_setup_teardown(test_bad_alarms_and_rejections, open_feed,
-						close_feed),
-		cmocka_unit_test_setup_teardown(test_entries_that_make_no_sense, open_feed,
-						close_feed),
+		FED(test_every_column_of_a_record),
+		FED(test_controllers_that_were_heard),
+		FED(test_every_column_of_an_alarm),
+		FED(test_who_saw_an_alarm_first),
+		FED(test_an_alarm_stands_as_after_its_last_change),
+		FED(test_rejected_records_are_kept_once),
+		FED(test_the_desks_entries_are_not_stored),
+		FED(test_duplicates_change_nothing),
+		FED(test_a_long_journal_in_many_batches),
+		FED(test_what_is_read_ahead_comes_in_its_turn),
+		FED(test_stop_stores_what_is_durable),
+		FED(test_one_bad_row_in_ten_thousand),
+		FED(test_bad_rows_that_nobody_names),
+		FED(test_bad_alarms_and_rejections),
+		FED(test_entries_that_make_no_sense),
 	};
 
-	return cmocka_run_group_tests(tests, start, end);
+	return cmocka_run_group_tests(tests, scene_start, scene_end);
 }

@@ -4,21 +4,15 @@
  * and grants in one transaction, once however often they are stored, and a change that
  * PostgreSQL refuses in quarantine without holding up the next.
  */
-#include "feed.h"
+#include "scene.h"
 #include "wire/kind.h"
 
-static struct pg pg;
-static PGconn *conn;
-static struct feed feed;
 static uint64_t seq;
 
 static int
 start(void **state)
 {
-	(void)state;
-	pg_start(&pg);
-	pg_migrate(&pg);
-	conn = pg_connect(&pg);
+	(void)scene_start(state);
 	pg_do(conn, "INSERT INTO areas (code) VALUES ('city');"
 		    "INSERT INTO sites (code, area_id) SELECT 'elm', area_id FROM areas;"
 		    "INSERT INTO doors (site_id, code) SELECT site_id, 'd' || i FROM sites,"
@@ -27,36 +21,13 @@ start(void **state)
 }
 
 static int
-end(void **state)
-{
-	(void)state;
-	PQfinish(conn);
-	pg_end(&pg);
-	return 0;
-}
-
-static int
 open_feed(void **state)
 {
-	static unsigned n;
-	char *name = xasprintf("journal%u", n++);
-
 	(void)state;
 	pg_do(conn,
 	      "TRUNCATE records, cards, grants, quarantine, cursors RESTART IDENTITY CASCADE");
-	feed = (struct feed){0};
 	seq = 0;
-	feed_open(&feed, &pg, name);
-	feed_start(&feed);
-	free(name);
-	return 0;
-}
-
-static int
-close_feed(void **state)
-{
-	(void)state;
-	feed_close(&feed);
+	scene_open_feed();
 	return 0;
 }
 
@@ -245,7 +216,7 @@ test_what_is_stored_can_be_loaded(void **state)
 int
 main(void)
 {
-#define FED(test) cmocka_unit_test_setup_teardown(test, open_feed, close_feed)
+#define FED(test) cmocka_unit_test_setup_teardown(test, open_feed, scene_close_feed)
 	const struct CMUnitTest tests[] = {
 		FED(test_every_column),
 		FED(test_changes_follow_one_another),
@@ -254,5 +225,5 @@ main(void)
 		FED(test_what_is_stored_can_be_loaded),
 	};
 
-	return cmocka_run_group_tests(tests, start, end);
+	return cmocka_run_group_tests(tests, start, scene_end);
 }

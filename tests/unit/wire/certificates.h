@@ -194,6 +194,15 @@ pki_init(struct pki *pki)
 	pki->ca = pki_make(pki, &(struct pki_wish){.name = "ca"}, &pki->ca_key);
 }
 
+/* A new authority, and what it signs. */
+static inline void
+pki_init_with(struct pki *pki, const struct pki_wish *wishes, size_t n)
+{
+	pki_init(pki);
+	for (size_t i = 0; i < n; i++)
+		pki_issue(pki, &wishes[i]);
+}
+
 static inline void
 pki_fini(struct pki *pki)
 {

@@ -12,18 +12,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <arpa/inet.h>
 #include <cmocka.h>
 #include <errno.h>
 #include <event2/event.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <signal.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "../support/by_hand.h"
+#include "../support/loopback.h"
 #include "certificates.h"
 #include "wire/stream.h"
 
@@ -36,30 +35,7 @@ enum {
 	HANDSHAKE_MS = 5,
 	TICK_MS = 1
 };
-/* Far beyond what any test needs: a turn lasts a tick at most. */
-enum { TURNS_MAX = 5000, SIDES_MAX = 4 };
-
-/* ---- The clock ------------------------------------------------------------------- */
-
-static uint64_t now_ms = 1000000;
-
-uint64_t
-clock_mono_ns(void)
-{
-	return now_ms * 1000000u;
-}
-
-uint64_t
-clock_mono_ms(void)
-{
-	return now_ms;
-}
-
-int64_t
-clock_wall_us(void)
-{
-	return (int64_t)now_ms * 1000;
-}
+enum { SIDES_MAX = 4 };
 
 /* ---- One end of a connection -------------------------------------------------------- */
 
@@ -185,19 +161,6 @@ fixture_on_tick(void *arg)
 	(void)arg;
 }
 
-static inline void
-fixture_listen(struct fixture *f)
-{
-	socklen_t len = sizeof(f->address);
-
-	f->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	f->address = (struct sockaddr_in){.sin_family = AF_INET};
-	f->address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(f->listener, (struct sockaddr *)&f->address, sizeof(f->address)), 0);
-	assert_int_equal(listen(f->listener, 16), 0);
-	assert_int_equal(getsockname(f->listener, (struct sockaddr *)&f->address, &len), 0);
-}
-
 static inline struct fixture *
 fixture_new(const struct pki *pki)
 {
@@ -217,7 +180,7 @@ fixture_new(const struct pki *pki)
 	assert_int_equal(stream_set_new(&f->set, f->loop, &limits, &f->err), RC_OK);
 	if (pki_tls(pki, "ca", "server", true, &f->server_tls, &f->err) != RC_OK)
 		fail_msg("%s", f->err.msg);
-	fixture_listen(f);
+	f->listener = loopback_listen(&f->address);
 	return f;
 }
 
@@ -237,6 +200,34 @@ fixture_free(struct fixture *f)
 	free(f);
 }
 
+/* ---- For cmocka: certificates of all tests, and a fixture of each as its state ---------- */
+
+static struct pki pki;
+
+static inline int
+remove_pki(void **state)
+{
+	(void)state;
+	pki_fini(&pki);
+	return 0;
+}
+
+static inline int
+fixture_set_up(void **state)
+{
+	*state = fixture_new(&pki);
+	return 0;
+}
+
+static inline int
+fixture_tear_down(void **state)
+{
+	fixture_free(*state);
+	return 0;
+}
+
+/* ---- Turning ---------------------------------------------------------------------------- */
+
 static inline void
 turn(struct fixture *f)
 {
@@ -255,17 +246,6 @@ turn(struct fixture *f)
 	assert_true(event_base_loop(loop_base(f->loop), EVLOOP_ONCE) >= 0);
 	stream_set_turn(f->set);
 }
-
-/* Turns until it is so; a test that waits in vain fails. */
-#define UNTIL(f, condition)                                                                        \
-	do {                                                                                       \
-		int turns_ = 0;                                                                    \
-		while (!(condition)) {                                                             \
-			if (turns_++ == TURNS_MAX)                                                 \
-				fail_msg("waited in vain for %s", #condition);                     \
-			turn(f);                                                                   \
-		}                                                                                  \
-	} while (0)
 
 static inline struct side *
 client_begin_to(struct fixture *f, const char *ca, const char *who, const struct sockaddr_in *to)

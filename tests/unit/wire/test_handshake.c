@@ -5,8 +5,6 @@
  */
 #include "stream_fixture.h"
 
-static struct pki pki;
-
 #define OUR_ALPN "\x0bgatehouse/1"
 
 static int
@@ -24,31 +22,7 @@ make_pki(void **state)
 	};
 
 	(void)state;
-	pki_init(&pki);
-	for (size_t i = 0; i < ARRAY_LEN(wishes); i++)
-		pki_issue(&pki, &wishes[i]);
-	return 0;
-}
-
-static int
-remove_pki(void **state)
-{
-	(void)state;
-	pki_fini(&pki);
-	return 0;
-}
-
-static int
-set_up(void **state)
-{
-	*state = fixture_new(&pki);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	fixture_free(*state);
+	pki_init_with(&pki, wishes, ARRAY_LEN(wishes));
 	return 0;
 }
 
@@ -461,10 +435,10 @@ the_end_of_the_set_ends_each_stream_once(void **state)
 int
 main(void)
 {
-#define ON_LOOP(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ON_LOOP(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(who_is_here_does_not_wait_for_who_comes, set_up,
-						tear_down),
+		cmocka_unit_test_setup_teardown(who_is_here_does_not_wait_for_who_comes,
+						fixture_set_up, fixture_tear_down),
 		ON_LOOP(both_sides_know_each_other),
 		cmocka_unit_test(a_name_comes_from_one_uri_of_ours),
 		ON_LOOP(another_alpn_is_refused),

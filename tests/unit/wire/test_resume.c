@@ -16,7 +16,6 @@
 
 enum { LIFETIME_S = 100000, CLIENTS_MAX = 2 };
 
-static struct pki pki;
 static char dir[] = "/tmp/gatehouse-resume-XXXXXX";
 
 /* Of the fixture's clock: 1000 s after 1970, so a certificate's end is far. */
@@ -42,19 +41,15 @@ make_pki(void **state)
 
 	(void)state;
 	must(mkdtemp(dir) != NULL);
-	pki_init(&pki);
-	for (size_t i = 0; i < ARRAY_LEN(wishes); i++)
-		pki_issue(&pki, &wishes[i]);
+	pki_init_with(&pki, wishes, ARRAY_LEN(wishes));
 	return 0;
 }
 
 static int
-remove_pki(void **state)
+remove_pki_and_dir(void **state)
 {
-	(void)state;
-	pki_fini(&pki);
 	(void)rmdir(dir);
-	return 0;
+	return remove_pki(state);
 }
 
 static struct tls *
@@ -570,5 +565,5 @@ main(void)
 		RESUME_TEST(a_damaged_file_is_refused),
 	};
 
-	return cmocka_run_group_tests(tests, make_pki, remove_pki);
+	return cmocka_run_group_tests(tests, make_pki, remove_pki_and_dir);
 }

@@ -10,7 +10,6 @@
 
 #include "wire/tls_sessions.h"
 
-static struct pki pki;
 static const char *list; /* north-17's certificate is on it */
 
 static int
@@ -23,33 +22,8 @@ make_pki(void **state)
 	};
 
 	(void)state;
-	pki_init(&pki);
-	for (size_t i = 0; i < ARRAY_LEN(wishes); i++)
-		pki_issue(&pki, &wishes[i]);
+	pki_init_with(&pki, wishes, ARRAY_LEN(wishes));
 	list = pki_make_list(&pki, &(struct pki_list_wish){.name = "list", .of = "north-17"});
-	return 0;
-}
-
-static int
-remove_pki(void **state)
-{
-	(void)state;
-	pki_fini(&pki);
-	return 0;
-}
-
-static int
-set_up(void **state)
-{
-	pki.revoked = NULL;
-	*state = fixture_new(&pki);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	fixture_free(*state);
 	return 0;
 }
 
@@ -189,7 +163,7 @@ an_empty_list_refuses_nobody(void **state)
 int
 main(void)
 {
-#define REVOKED_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define REVOKED_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		REVOKED_TEST(who_is_on_the_list_is_refused),
 		REVOKED_TEST(who_is_on_a_new_list_is_sent_away),

@@ -9,8 +9,6 @@
 
 enum { QUIET_TURNS = 20 };
 
-static struct pki pki;
-
 static int
 make_pki(void **state)
 {
@@ -20,31 +18,7 @@ make_pki(void **state)
 	};
 
 	(void)state;
-	pki_init(&pki);
-	for (size_t i = 0; i < ARRAY_LEN(wishes); i++)
-		pki_issue(&pki, &wishes[i]);
-	return 0;
-}
-
-static int
-remove_pki(void **state)
-{
-	(void)state;
-	pki_fini(&pki);
-	return 0;
-}
-
-static int
-set_up(void **state)
-{
-	*state = fixture_new(&pki);
-	return 0;
-}
-
-static int
-tear_down(void **state)
-{
-	fixture_free(*state);
+	pki_init_with(&pki, wishes, ARRAY_LEN(wishes));
 	return 0;
 }
 
@@ -543,7 +517,7 @@ lingering_ends_by_time_and_number(void **state)
 int
 main(void)
 {
-#define ON_LOOP(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define ON_LOOP(test) cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down)
 	const struct CMUnitTest tests[] = {
 		ON_LOOP(bytes_arrive_in_order_both_ways),
 		ON_LOOP(much_is_sent_at_the_pace_of_the_reader),

@@ -22,9 +22,7 @@ make_pki(void **state)
 	};
 
 	(void)state;
-	pki_init(&pki);
-	for (size_t i = 0; i < ARRAY_LEN(wishes); i++)
-		pki_issue(&pki, &wishes[i]);
+	pki_init_with(&pki, wishes, ARRAY_LEN(wishes));
 	return 0;
 }
 
