@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frames.h"
 #include "wire/console_msg.h"
-#include "wire/frame.h"
 
 enum { FRAME_MAX = 16 * 1024, ARENA_BYTES = 32 * 1024 };
 
@@ -69,17 +69,6 @@ take_message(struct arena *arena, const uint8_t *payload, size_t len)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	const uint8_t *payload;
-	size_t len, used;
-	struct arena arena;
-
-	arena_init(&arena, ARENA_BYTES);
-	while (frame_parse(data, n, FRAME_MAX, &payload, &len, &used) == FRAME_WHOLE) {
-		arena_reset(&arena);
-		take_message(&arena, payload, len);
-		data += used;
-		n -= used;
-	}
-	arena_fini(&arena);
+	frames_run(data, n, FRAME_MAX, ARENA_BYTES, take_message);
 	return 0;
 }

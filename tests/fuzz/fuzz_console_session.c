@@ -3,8 +3,7 @@
  * libFuzzer target: whole conversations of a console behind TLS, through the session,
  * the hub and the desk, while alarms come and go.
  *
- * The input is a row of steps.  A step is a byte and what belongs to it: below 0xf0 so
- * many bytes that the console says in one piece; above, what happens around it.
+ * conversation.h says what the input is.
  *
  * Beside crashes it looks for answers that are no frames of the contract.
  */
@@ -13,20 +12,19 @@
 
 #include "../fake/clock_fake.h"
 #include "../fake/loop_fake.h"
-#include "../fake/stream_fake.h"
 #include "base/log.h"
+#include "conversation.h"
 #include "desk/actions.h"
 #include "desk/consoles.h"
 #include "gatehouse.pb-c.h"
-#include "wire/frame.h"
 
-enum { ELM = 7, SITE = 41, STEPS_MAX = 100, HISTORY = 32 };
+enum { HISTORY = 32 };
 enum {
-	STEP_RECONNECT = 0xf0, /* the peer is gone, and comes again */
-	STEP_ALARMS,           /* some are raised, some end */
-	STEP_TIME,             /* ten seconds pass */
-	STEP_SENT,             /* the kernel has taken all answers */
-	STEP_REGISTER,         /* the register is loaded again */
+	STEP_RECONNECT = CONVERSATION_STEP_MIN, /* the peer is gone, and comes again */
+	STEP_ALARMS,                            /* some are raised, some end */
+	STEP_TIME,                              /* ten seconds pass */
+	STEP_SENT,                              /* the kernel has taken all answers */
+	STEP_REGISTER,                          /* the register is loaded again */
 };
 
 struct place {
@@ -34,7 +32,7 @@ struct place {
 	struct desk *desk;
 	struct hub *hub;
 	struct consoles *consoles;
-	struct stream *stream;
+	struct conversation talk;
 	uint64_t seq, position;
 };
 
@@ -43,19 +41,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 static struct reg *
 make_register(void)
 {
-	struct reg_builder *b = reg_builder_new();
-	struct reg *reg = NULL;
-	struct err err;
+	struct reg_builder *b = conversation_register();
 
-	reg_add_station(b, 1, "C", "Centre");
-	reg_add_area(b, 11, 0, 1, "north", "North");
-	reg_add_site(b, SITE, 11, "elm", "Elm Court", "Elm Road 1");
-	reg_add_controller(b, ELM, SITE, "elm-1", true);
-	reg_add_door(b, 71, SITE, ELM, 1, "elm-front", "Front", "");
 	reg_add_console(b, 21, 1, "north-1", false, true);
-	if (reg_build(&b, 1, &reg, &err) != RC_OK)
-		fatal("%s", err.msg);
-	return reg;
+	return conversation_build(b);
 }
 
 static void
@@ -114,8 +103,8 @@ place_init(struct place *place)
 static void
 connect_peer(struct place *place)
 {
-	place->stream = stream_fake_new(TLS_ROLE_CONSOLE, "north-1");
-	consoles_adopt(place->consoles, place->stream);
+	place->talk.stream = stream_fake_new(TLS_ROLE_CONSOLE, "north-1");
+	consoles_adopt(place->consoles, place->talk.stream);
 }
 
 static void
@@ -126,10 +115,12 @@ turn_without_peer(struct place *place)
 }
 
 static void
-turn(struct place *place)
+turn(void *arg)
 {
+	struct place *place = arg;
+
 	turn_without_peer(place);
-	stream_fake_offer(place->stream);
+	stream_fake_offer(place->talk.stream);
 	turn_without_peer(place);
 }
 
@@ -142,7 +133,7 @@ raise_some(struct place *place)
 		struct record record = {
 			.controller_id = kinds[i] == 702 ? 0 : ELM,
 			.site_id = kinds[i] == 702 ? 0 : SITE,
-			.door_id = kinds[i] == 320 || kinds[i] == 702 ? 0 : 71,
+			.door_id = kinds[i] == 320 || kinds[i] == 702 ? 0 : ELM_FRONT,
 			.kind = kinds[i],
 			.epoch = kinds[i] == 702 ? -1 : 3,
 			.seq = ++place->seq,
@@ -154,32 +145,26 @@ raise_some(struct place *place)
 	}
 }
 
+/* Each is one of the contract. */
 static void
-read_answers(struct place *place)
+on_answer(void *arg, const uint8_t *payload, size_t n)
 {
-	size_t n = buf_len(&place->stream->out), len, used;
-	const uint8_t *at = n > 0 ? buf_front(&place->stream->out) : NULL, *payload;
+	Gatehouse__V1__ToConsole *to = gatehouse__v1__to_console__unpack(NULL, n, payload);
 
-	while (n > 0) {
-		must(frame_parse(at, n, 65536, &payload, &len, &used) == FRAME_WHOLE);
-		Gatehouse__V1__ToConsole *to =
-			gatehouse__v1__to_console__unpack(NULL, len, payload);
-
-		must(to != NULL);
-		gatehouse__v1__to_console__free_unpacked(to, NULL);
-		at += used;
-		n -= used;
-	}
-	stream_fake_drain(place->stream);
+	(void)arg;
+	must(to != NULL);
+	gatehouse__v1__to_console__free_unpacked(to, NULL);
 }
 
 static void
-happen(struct place *place, uint8_t step)
+happen(void *arg, uint8_t step)
 {
+	struct place *place = arg;
+
 	switch (step) {
 	case STEP_RECONNECT:
-		read_answers(place);
-		stream_fake_free(&place->stream);
+		conversation_answers(&place->talk);
+		stream_fake_free(&place->talk.stream);
 		turn_without_peer(place);
 		connect_peer(place);
 		break;
@@ -191,7 +176,7 @@ happen(struct place *place, uint8_t step)
 		loop_fake_tick(place->loop);
 		break;
 	case STEP_SENT:
-		read_answers(place);
+		conversation_answers(&place->talk);
 		break;
 	case STEP_REGISTER:
 		consoles_set_register(place->consoles, make_register());
@@ -205,28 +190,15 @@ happen(struct place *place, uint8_t step)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	struct place place = {0};
+	struct place place = {.talk = {.happen = happen, .turn = turn, .on_answer = on_answer}};
 
 	log_setup(LOG_LEVEL_CRITICAL, LOG_TARGET_STDERR);
+	place.talk.arg = &place;
 	place_init(&place);
 	connect_peer(&place);
-	for (int i = 0; n > 0 && i < STEPS_MAX; i++) {
-		uint8_t step = *data++;
-
-		n--;
-		if (step < STEP_RECONNECT) {
-			size_t len = step < n ? step : n;
-
-			stream_fake_say(place.stream, data, len);
-			data += len;
-			n -= len;
-		} else {
-			happen(&place, step);
-		}
-		turn(&place);
-	}
-	read_answers(&place);
-	stream_fake_free(&place.stream);
+	conversation_run(&place.talk, data, n);
+	conversation_answers(&place.talk);
+	stream_fake_free(&place.talk.stream);
 	consoles_close_all(place.consoles, GOAWAY_RESTART, "");
 	turn_without_peer(&place);
 	consoles_free(&place.consoles);

@@ -3,8 +3,7 @@
  * libFuzzer target: whole conversations of a controller behind TLS, through the session,
  * the roster and the journal, on a disk in memory.
  *
- * The input is a row of steps.  A step is a byte and what belongs to it: below 0xf0 so
- * many bytes that the controller says in one piece; above, what happens around it.
+ * conversation.h says what the input is.
  *
  * Beside crashes it looks for an ack of what the journal doesn't have, and for entries
  * that don't decode.
@@ -16,20 +15,19 @@
 #include "../fake/clock_fake.h"
 #include "../fake/fs_fake.h"
 #include "../fake/loop_fake.h"
-#include "../fake/stream_fake.h"
 #include "base/fs.h"
 #include "base/log.h"
+#include "conversation.h"
 #include "fleet/sessions.h"
 #include "gatehouse.pb-c.h"
-#include "wire/frame.h"
 
-enum { ELM = 7, SITE = 41, NODE = 5, STEPS_MAX = 100, SEGMENT = 1024 * 1024 };
+enum { NODE = 5, SEGMENT = 1024 * 1024 };
 enum {
-	STEP_RECONNECT = 0xf0, /* the peer is gone, and comes again */
-	STEP_DURABLE,          /* what was posted becomes durable */
-	STEP_TIME,             /* half a minute passes */
-	STEP_SENT,             /* the kernel has taken all answers */
-	STEP_REGISTER,         /* the register is loaded again */
+	STEP_RECONNECT = CONVERSATION_STEP_MIN, /* the peer is gone, and comes again */
+	STEP_DURABLE,                           /* what was posted becomes durable */
+	STEP_TIME,                              /* half a minute passes */
+	STEP_SENT,                              /* the kernel has taken all answers */
+	STEP_REGISTER,                          /* the register is loaded again */
 };
 
 struct place {
@@ -37,7 +35,7 @@ struct place {
 	struct journal *journal;
 	struct roster *roster;
 	struct sessions *sessions;
-	struct stream *stream;
+	struct conversation talk;
 	uint64_t acked;   /* highest */
 	uint64_t epoch;   /* of the last welcome */
 	uint64_t claimed; /* highest that the controller said was acknowledged elsewhere */
@@ -48,18 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);
 static struct reg *
 make_register(void)
 {
-	struct reg_builder *b = reg_builder_new();
-	struct reg *reg = NULL;
-	struct err err;
-
-	reg_add_station(b, 1, "C", "Centre");
-	reg_add_area(b, 11, 0, 1, "north", "North");
-	reg_add_site(b, SITE, 11, "elm", "Elm Court", "Elm Road 1");
-	reg_add_controller(b, ELM, SITE, "elm-1", true);
-	reg_add_door(b, 71, SITE, ELM, 1, "elm-front", "Front", "");
-	if (reg_build(&b, 1, &reg, &err) != RC_OK)
-		fatal("%s", err.msg);
-	return reg;
+	return conversation_build(conversation_register());
 }
 
 static void
@@ -161,19 +148,21 @@ place_init(struct place *place)
 static void
 connect_peer(struct place *place)
 {
-	place->stream = stream_fake_new(TLS_ROLE_CONTROLLER, "elm-1");
-	sessions_adopt(place->sessions, place->stream);
+	place->talk.stream = stream_fake_new(TLS_ROLE_CONTROLLER, "elm-1");
+	sessions_adopt(place->sessions, place->talk.stream);
 }
 
 /* ---- Steps ----------------------------------------------------------------------- */
 
 static void
-turn(struct place *place)
+turn(void *arg)
 {
+	struct place *place = arg;
+
 	for (int i = 0; i < 3; i++) {
 		loop_fake_turn(place->loop, 0);
 		loop_fake_turn(place->roster_loop, 0);
-		stream_fake_offer(place->stream);
+		stream_fake_offer(place->talk.stream);
 	}
 	loop_fake_turn(place->loop, 0);
 }
@@ -197,38 +186,31 @@ note_welcome(struct place *place, const Gatehouse__V1__Welcome *welcome)
 	place->epoch = welcome->epoch;
 }
 
-/* Of the answers so far, each frame is whole and is one of the contract. */
+/* Each is one of the contract. */
 static void
-read_answers(struct place *place)
+on_answer(void *arg, const uint8_t *payload, size_t n)
 {
-	size_t n = buf_len(&place->stream->out), len, used;
-	const uint8_t *at = n > 0 ? buf_front(&place->stream->out) : NULL, *payload;
+	struct place *place = arg;
+	Gatehouse__V1__ToController *to = gatehouse__v1__to_controller__unpack(NULL, n, payload);
 
-	while (n > 0) {
-		must(frame_parse(at, n, 65536, &payload, &len, &used) == FRAME_WHOLE);
-		Gatehouse__V1__ToController *to =
-			gatehouse__v1__to_controller__unpack(NULL, len, payload);
-
-		must(to != NULL);
-		if (to->message_case == GATEHOUSE__V1__TO_CONTROLLER__MESSAGE_ACK &&
-		    to->ack->seq > place->acked)
-			place->acked = to->ack->seq;
-		if (to->message_case == GATEHOUSE__V1__TO_CONTROLLER__MESSAGE_WELCOME)
-			note_welcome(place, to->welcome);
-		gatehouse__v1__to_controller__free_unpacked(to, NULL);
-		at += used;
-		n -= used;
-	}
-	stream_fake_drain(place->stream);
+	must(to != NULL);
+	if (to->message_case == GATEHOUSE__V1__TO_CONTROLLER__MESSAGE_ACK &&
+	    to->ack->seq > place->acked)
+		place->acked = to->ack->seq;
+	if (to->message_case == GATEHOUSE__V1__TO_CONTROLLER__MESSAGE_WELCOME)
+		note_welcome(place, to->welcome);
+	gatehouse__v1__to_controller__free_unpacked(to, NULL);
 }
 
 static void
-happen(struct place *place, uint8_t step)
+happen(void *arg, uint8_t step)
 {
+	struct place *place = arg;
+
 	switch (step) {
 	case STEP_RECONNECT:
-		read_answers(place);
-		stream_fake_free(&place->stream);
+		conversation_answers(&place->talk);
+		stream_fake_free(&place->talk.stream);
 		connect_peer(place);
 		break;
 	case STEP_DURABLE:
@@ -240,7 +222,7 @@ happen(struct place *place, uint8_t step)
 		loop_fake_tick(place->roster_loop);
 		break;
 	case STEP_SENT:
-		read_answers(place);
+		conversation_answers(&place->talk);
 		break;
 	case STEP_REGISTER:
 		sessions_set_register(place->sessions, make_register());
@@ -296,30 +278,17 @@ check_journal(const struct place *place)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
-	struct place place = {0};
+	struct place place = {.talk = {.happen = happen, .turn = turn, .on_answer = on_answer}};
 
 	log_setup(LOG_LEVEL_CRITICAL, LOG_TARGET_STDERR);
+	place.talk.arg = &place;
 	place_init(&place);
 	connect_peer(&place);
-	for (int i = 0; n > 0 && i < STEPS_MAX; i++) {
-		uint8_t step = *data++;
-
-		n--;
-		if (step < STEP_RECONNECT) {
-			size_t len = step < n ? step : n;
-
-			stream_fake_say(place.stream, data, len);
-			data += len;
-			n -= len;
-		} else {
-			happen(&place, step);
-		}
-		turn(&place);
-	}
+	conversation_run(&place.talk, data, n);
 	/* what was acknowledged without STEP_DURABLE at the end is found out here */
-	read_answers(&place);
+	conversation_answers(&place.talk);
 	check_journal(&place);
-	stream_fake_free(&place.stream);
+	stream_fake_free(&place.talk.stream);
 	sessions_close_all(place.sessions, GOAWAY_RESTART, "");
 	while (!sessions_drained(place.sessions) || !roster_drained(place.roster)) {
 		loop_fake_turn(place.loop, 0);
