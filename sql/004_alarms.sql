@@ -49,17 +49,18 @@ COMMENT ON TABLE alarm_changes IS 'Every state that an alarm went through';
 COMMENT ON COLUMN alarm_changes.alarm_id IS 'Number of the alarm, for ever, over all daemons';
 COMMENT ON COLUMN alarm_changes.change IS '1, 2, .. within the alarm';
 COMMENT ON COLUMN alarm_changes.position IS 'In the journal of its node: the entry behind this change';
-COMMENT ON COLUMN alarm_changes.count IS 'How often it had been reported since it was raised';
+COMMENT ON COLUMN alarm_changes.count IS
+	'How often it had been reported since it was raised; of a group (kinds 720 and 721): how many alarms had belonged to it';
 COMMENT ON COLUMN alarm_changes.device_time IS
-	'When it happened, by the clock of the controller: of the record behind this change';
+	'When it happened, by the clock of the controller: of the record behind this change; this and the next two of a group: when it began';
 COMMENT ON COLUMN alarm_changes.received_at IS 'When that record reached the server';
 COMMENT ON COLUMN alarm_changes.durable_at IS 'When that record was on disk';
 COMMENT ON COLUMN alarm_changes.raised_at IS 'When the alarm was raised, by the clock of the server';
 COMMENT ON COLUMN alarm_changes.cleared_at IS 'When its condition ended; null: it stood';
-COMMENT ON COLUMN alarm_changes.epoch IS 'Epoch of the record behind this change';
-COMMENT ON COLUMN alarm_changes.seq IS 'Number of the record behind this change';
+COMMENT ON COLUMN alarm_changes.epoch IS 'Epoch of the record behind this change; 0: of a group';
+COMMENT ON COLUMN alarm_changes.seq IS 'Number of the record behind this change; 0: of a group';
 COMMENT ON COLUMN alarm_changes.site_id IS 'The site';
-COMMENT ON COLUMN alarm_changes.controller_id IS 'The controller that reported it';
+COMMENT ON COLUMN alarm_changes.controller_id IS 'The controller that reported it; 0: of a group, or of the server itself';
 COMMENT ON COLUMN alarm_changes.door_id IS 'The door; null: the controller itself';
 COMMENT ON COLUMN alarm_changes.kind IS 'The kind of record that raised it: see kinds';
 COMMENT ON COLUMN alarm_changes.severity IS '1 low, 2 medium, 3 high, 4 critical';
@@ -69,7 +70,7 @@ COMMENT ON COLUMN alarm_changes.silent IS 'It must not be noticed at the site';
 COMMENT ON COLUMN alarm_changes.raw_code IS 'The device''s own code; null: none';
 COMMENT ON COLUMN alarm_changes.latches IS 'When its condition ends, a person has to reset it';
 COMMENT ON COLUMN alarm_changes.verb IS
-	'The action behind this change: 0 none, a record; 1 accept, 2 reject, 3 dispatched, 4 on scene, 5 close, 6 cancel, 7 comment, 8 hand over, 9 shelve, 10 unshelve, 11 reset, 12 out of service, 13 in service, 20 escalated, 21 acknowledgement expired, 22 shelf over, 23 group begun, 24 group counted, 25 group ended';
+	'The action behind this change: 0 none, a record; 1 accept, 2 reject, 3 dispatched, 4 on scene, 5 close, 6 cancel, 7 comment, 8 hand over, 9 shelve, 10 unshelve, 11 reset, 12 out of service, 13 in service, 20 escalated, 21 acknowledgement expired, 22 shelf over, 23 group begun, 24 group counted, 25 group ended, 26 joined a group';
 COMMENT ON COLUMN alarm_changes.actor_kind IS
 	'Whose action: 0 nobody''s, 1 a console''s, 2 an operator''s at the server, 3 the server''s';
 COMMENT ON COLUMN alarm_changes.actor IS 'The console, or the user at the server; null: neither';
@@ -85,7 +86,7 @@ COMMENT ON COLUMN alarm_changes.stage IS
 COMMENT ON COLUMN alarm_changes.escalation IS 'How often it went on to a station further up';
 COMMENT ON COLUMN alarm_changes.handed_station_id IS
 	'The station that it was handed over to; null: to none';
-COMMENT ON COLUMN alarm_changes.group_id IS 'Number of the alarm that stands for its group; null: none';
+COMMENT ON COLUMN alarm_changes.group_id IS 'The alarm that stands for the group to which it belongs; null: it is in none';
 COMMENT ON COLUMN alarm_changes.until_at IS 'Shelved or out of service until then; null: neither';
 COMMENT ON COLUMN alarm_changes.acknowledged_at IS
 	'Since when somebody answers for it; null: nobody does';

@@ -68,7 +68,8 @@ AS $$
 		WHEN 'verb' THEN (ARRAY['accept', 'reject', 'dispatched', 'on_scene', 'close', 'cancel',
 			'comment', 'hand_over', 'shelve', 'unshelve', 'reset', 'out_of_service',
 			'in_service', NULL, NULL, NULL, NULL, NULL, NULL, 'escalated', 'ack_expired',
-			'shelf_over', 'group_begun', 'group_counted', 'group_ended'])[number]
+			'shelf_over', 'group_begun', 'group_counted', 'group_ended',
+			'group_joined'])[number]
 		WHEN 'reject_reason' THEN
 			(ARRAY['wrong_address', 'wrong_kind', 'too_old', 'other'])[number]
 		WHEN 'outcome' THEN (ARRAY['incident', 'nothing_found', 'false_alarm', 'test',

@@ -97,6 +97,11 @@ struct settings {
 	int64_t shelve_max_s;     /* nothing is shelved for longer, 28800 */
 	int64_t service_max_s;    /* ... or out of service, 2592000 */
 	int64_t actions_waiting;  /* actions without an answer, of all consoles, 4096 */
+	int64_t flood_begin;      /* more alarms of a site than this are a group, 10 */
+	int64_t flood_end;        /* ... until fewer than this arrive, 5; <= flood_begin */
+	int64_t flood_window_s;   /* ... within this time; 0 = no such groups, 600 */
+	int64_t site_lost_begin;  /* so many controllers of a site lost are a group, 2 */
+	int64_t site_lost_s;      /* ... within this time; 0 = no such groups, 60 */
 
 	struct alarm_settings *alarms; /* one for a kind at most */
 	size_t n_alarms;

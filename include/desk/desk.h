@@ -11,6 +11,12 @@
  * which state is in desk/life.h.
  * alarm_id = node << 48 | position behind the entry that raised it.
  *
+ * When many alarms of one site arrive in a short time, or several of its controllers are
+ * lost, an alarm of its own stands for them, their group: known by (kind, site), it begins,
+ * counts and ends by actions of the server.  Its members stay alarms with a life each;
+ * while their group is there, it calls and is answered for them.  Kinds with
+ * KIND_FLAG_ALONE have no group, ever.
+ *
  * Each entry of the journal makes at most one change, so that the position of
  * the entry names the change.  Changes are kept in a ring, the desk's memory for
  * consoles that were away.
@@ -24,12 +30,22 @@
 #include "desk/rules.h"
 #include "wire/entry.h"
 
+/* Windows are by the server's clock. */
+struct desk_groups_conf {
+	size_t flood_begin;      /* when more alarms of a site than this arrived in the window */
+	size_t flood_end;        /* until fewer than this did; at least 1, at most flood_begin */
+	int64_t flood_window_us; /* 0: no floods */
+	size_t lost_begin;       /* when so many controllers of a site were lost in the window */
+	int64_t lost_window_us;  /* 0: no lost sites */
+};
+
 struct desk_conf {
 	uint32_t node;
 	size_t history;         /* changes kept */
 	size_t open_alarms_max; /* alarms tracked; over it the oldest that is over is closed */
 	/* Records of one alarm less than so far apart, by the device's clock, are one. */
 	int64_t merge_us;
+	struct desk_groups_conf groups;
 	const struct desk_rules *rules; /* borrowed; NULL: the defaults */
 };
 
@@ -59,7 +75,7 @@ const struct alarm_change *desk_apply(struct desk *desk, const struct record *re
 
 /*
  * One action, in its turn; `position` as above.  Returns the change, or NULL when it was
- * refused; `verdict` says why.
+ * refused; `verdict` says why.  A group begins with VERB_GROUP_BEGUN of alarm 0.
  */
 const struct alarm_change *desk_act(struct desk *desk, const struct action *action,
 				    uint64_t position, struct desk_verdict *verdict);
@@ -73,7 +89,8 @@ bool desk_note_offered(struct desk *desk, uint64_t alarm_id);
 bool desk_note_shown(struct desk *desk, uint64_t alarm_id);
 /*
  * An action of the server for which it is time at `now_us`; false when there is none.
- * Each is told once, until its alarm changes.  Its texts are none.
+ * Each is told once, until its alarm changes.  Its texts, if any, are borrowed until the
+ * next call.
  */
 bool desk_due(struct desk *desk, int64_t now_us, struct action *action);
 

@@ -84,8 +84,8 @@ struct alarm_change {
 	uint8_t state; /* enum alarm_state */
 	uint8_t silent;
 	uint8_t latches; /* when its condition ends, a person has to reset it */
-	uint32_t count;
-	uint32_t controller_id; /* 0: of a whole site */
+	uint32_t count;  /* how often it was reported; of a group: how many belonged to it ever */
+	uint32_t controller_id; /* 0: of a group, and with site_id 0 of the server */
 	uint32_t site_id;
 	uint32_t door_id;
 	int64_t device_time_us;
@@ -93,7 +93,7 @@ struct alarm_change {
 	int64_t durable_us;
 	int64_t raised_us;
 	int64_t cleared_us; /* 0: stands */
-	int64_t epoch;      /* of the record that was the last behind a change */
+	int64_t epoch;      /* of the record that was the last behind a change; a group has none */
 	uint64_t seq;
 	char raw_code[RAW_CODE_MAX + 1]; /* terminated */
 
@@ -126,7 +126,7 @@ struct alarm_change {
  * the desk comes to it, in the order of the journal.
  */
 struct action {
-	uint64_t alarm_id;    /* 0 with VERB_GROUP_BEGUN: the group is new */
+	uint64_t alarm_id;    /* 0 with VERB_GROUP_BEGUN: the group is known by kind and site */
 	uint64_t ticket;      /* by which the follower knows it again; 0: the server's own */
 	uint32_t seen_change; /* 0: whatever has happened since */
 	uint8_t verb;         /* enum alarm_verb, not VERB_NONE */
@@ -135,7 +135,7 @@ struct action {
 	uint8_t reject, outcome;
 	uint16_t kind;          /* of the group that begins */
 	uint32_t site_id;       /* ... and its site */
-	uint32_t count;         /* VERB_GROUP_COUNTED: how many belong to it */
+	uint32_t count;         /* VERB_GROUP_COUNTED: how many belonged to it when this was told */
 	uint32_t to_station_id; /* VERB_HAND_OVER */
 	int64_t when_us;
 	int64_t until_us;

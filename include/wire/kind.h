@@ -42,6 +42,7 @@ enum {
 	KIND_FLAG_LATCH = 1u << 8,     /* its alarm has to be reset by a person */
 	KIND_FLAG_UNSHELVED = 1u << 9, /* ... can't be shelved */
 	KIND_FLAG_ALONE = 1u << 10,    /* ... is never part of a group */
+	KIND_FLAG_GROUP = 1u << 11,    /* ... stands for others: the desk begins and ends it */
 };
 
 /* Numbers that the code names itself. */

@@ -313,6 +313,15 @@ follower_budget(const struct follower *follower)
 	return history < FOLLOWER_ENTRIES_PER_TURN ? history : FOLLOWER_ENTRIES_PER_TURN;
 }
 
+/* A look at the front of a heap. */
+static void
+follower_look_at_time(struct follower *follower)
+{
+	if (!follower->stopping)
+		actions_due(follower->actions, clock_wall_us());
+}
+
+/* What was read may be due at once: a group begins, or takes its members. */
 void
 follower_turn_cb(void *arg)
 {
@@ -324,6 +333,7 @@ follower_turn_cb(void *arg)
 		rc = follower_read(follower, follower_budget(follower), &err);
 		if (rc != RC_OK && rc != RC_AGAIN)
 			fatal("the journal can't be read back: %s", err.msg);
+		follower_look_at_time(follower);
 	}
 	if (hub_pump(follower->hub)) /* somebody is catching up */
 		loop_again(follower->loop);
@@ -341,6 +351,5 @@ follower_tick(void *arg)
 	struct follower *follower = arg;
 
 	counter_add(&follower->counters.ticks, 1);
-	if (!follower->stopping)
-		actions_due(follower->actions, clock_wall_us());
+	follower_look_at_time(follower);
 }

@@ -204,6 +204,20 @@ static const struct conf_key settings_keys[] = {
 	INT("desk.actions_waiting", actions_waiting, "4096", 32, 1048576, "actions",
 	    "What dispatchers did and the disk does not have yet, all consoles together, at most. "
 	    "One more is refused, and can be tried again."),
+	INT("desk.flood_begin", flood_begin, "10", 1, 1000, "alarms",
+	    "When more different alarms of one site than this arrive within desk.flood_window_s, "
+	    "one alarm stands for them: alarm.flood. Panic, hold-up, duress and fire are never "
+	    "among them."),
+	INT("desk.flood_end", flood_end, "5", 1, 1000, "alarms",
+	    "It ends when fewer than this arrived within the same time. At most "
+	    "desk.flood_begin."),
+	INT("desk.flood_window_s", flood_window_s, "600", 0, 86400, "s",
+	    "The time for both; 0: each alarm stands for itself."),
+	INT("desk.site_lost_begin", site_lost_begin, "2", 2, 1000, "controllers",
+	    "When so many controllers of one site are lost within desk.site_lost_s, one alarm "
+	    "stands for them: comms.site_lost. It ends when fewer than so many are."),
+	INT("desk.site_lost_s", site_lost_s, "60", 0, 86400, "s",
+	    "The time for that; 0: each lost controller stands for itself."),
 
 	INT("rights.changes", rights_changes, "262144", 16, 16777216, "changes",
 	    "Changes of rights kept in memory for controllers that were away. One that lacks "
@@ -328,6 +342,17 @@ check_fleet(const char *path, const struct settings *s, struct err *err)
 	return RC_OK;
 }
 
+static enum rc
+check_desk(const char *path, const struct settings *s, struct err *err)
+{
+	if (s->flood_end > s->flood_begin)
+		return err_invalid(err,
+				   "%.160s: \"desk.flood_end\" is %lld, expected at most "
+				   "\"desk.flood_begin\", which is %lld",
+				   path, (long long)s->flood_end, (long long)s->flood_begin);
+	return RC_OK;
+}
+
 static bool
 address_is_any(const char *address)
 {
@@ -431,6 +456,8 @@ settings_check(const char *path, const void *target, struct err *err)
 {
 	enum rc rc = check_fleet(path, target, err);
 
+	if (rc == RC_OK)
+		rc = check_desk(path, target, err);
 	if (rc == RC_OK)
 		rc = check_listeners(path, target, err);
 	if (rc == RC_OK)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The alarm desk: what records do to alarms, and the ring of changes.  What people do
- * is in desk_act.c.
+ * is in desk_act.c, what becomes of many at once in desk_groups.c.
  *
  * A state is decided by one table, desk/life.c, and written by one function,
  * alarm_set_state().
@@ -62,16 +62,16 @@ alarm_set_untaken(struct alarm *alarm)
 
 /* ---- One alarm ----------------------------------------------------------------------- */
 
-static struct alarm
-alarm_begin(const struct desk *desk, const struct alarm_key *key, const struct kind *kind,
-	    const struct cause *cause)
+struct alarm
+alarm_begin(const struct desk *desk, const struct alarm_key *key, uint64_t position, int64_t at_us)
 {
-	const struct desk_rule *rule = desk_rule_of(desk->conf.rules, kind->code);
+	const struct kind *kind = kind_get(key->kind);
+	const struct desk_rule *rule = desk_rule_of(desk->conf.rules, key->kind);
 	struct alarm alarm = {.key = *key};
 
-	must(rule != NULL);
-	must(cause->position >> ALARM_ID_POSITION_BITS == 0);
-	alarm.now.alarm_id = (uint64_t)desk->conf.node << ALARM_ID_POSITION_BITS | cause->position;
+	must(kind != NULL && rule != NULL);
+	must(position >> ALARM_ID_POSITION_BITS == 0);
+	alarm.now.alarm_id = (uint64_t)desk->conf.node << ALARM_ID_POSITION_BITS | position;
 	alarm.now.state = ALARM_NORMAL;
 	alarm.now.kind = kind->code;
 	alarm.now.severity = (uint8_t)rule->severity;
@@ -79,7 +79,8 @@ alarm_begin(const struct desk *desk, const struct alarm_key *key, const struct k
 	alarm.now.silent = (kind->flags & KIND_FLAG_SILENT) != 0;
 	alarm.now.controller_id = key->controller_id;
 	alarm.now.door_id = key->door_id;
-	alarm.now.raised_us = alarm.now.waiting_us = cause->record->received_us;
+	alarm.now.raised_us = alarm.now.waiting_us = at_us;
+	alarm.worst = (uint8_t)rule->severity;
 	alarm.due_at = DUE_NEVER;
 	return alarm;
 }
@@ -190,14 +191,16 @@ desk_find_alarm(const struct desk *desk, const struct alarm_key *key)
 void
 desk_track(struct desk *desk, struct alarm *alarm)
 {
+	TAILQ_INIT(&alarm->members);
 	HASH_ADD(by_key, desk->by_key, key, sizeof(alarm->key), alarm);
 	HASH_ADD(by_id, desk->by_id, now.alarm_id, sizeof(alarm->now.alarm_id), alarm);
 	TAILQ_INSERT_TAIL(&desk->raised, alarm, in_raised);
 }
 
 void
-desk_untrack(struct desk *desk, struct alarm *alarm)
+desk_untrack(struct desk *desk, struct alarm *alarm, int64_t at_us)
 {
+	groups_untrack(desk, alarm, at_us);
 	if (alarm_is_over(alarm))
 		TAILQ_REMOVE(&desk->over, alarm, in_over);
 	due_remove(&desk->due, alarm);
@@ -206,6 +209,7 @@ desk_untrack(struct desk *desk, struct alarm *alarm)
 	TAILQ_REMOVE(&desk->raised, alarm, in_raised);
 	free(alarm->words);
 	free(alarm->acted_by);
+	free(alarm->owed);
 	free(alarm);
 }
 
@@ -213,30 +217,30 @@ desk_untrack(struct desk *desk, struct alarm *alarm)
  * The oldest that are over make room.  Their end is not a change of its own: an
  * entry of the journal makes one change at most, and this one's is the new alarm.
  */
-static bool
-desk_make_room(struct desk *desk)
+bool
+desk_make_room(struct desk *desk, int64_t at_us)
 {
 	uint64_t held_back;
 
 	while (desk_open_count(desk) >= desk->conf.open_alarms_max && !TAILQ_EMPTY(&desk->over))
-		desk_untrack(desk, TAILQ_FIRST(&desk->over));
+		desk_untrack(desk, TAILQ_FIRST(&desk->over), at_us);
 	if (desk_open_count(desk) < desk->conf.open_alarms_max)
 		return true;
 	if (log_pace_ok(&desk->full, FULL_PACE_MS, &held_back))
 		log_error("desk",
-			  "%zu alarms stand, which is the limit; a new one was passed on, "
-			  "but its end will not be (%zu more since the last message)",
+			  "%zu alarms stand, which is the limit; a new one is passed on, "
+			  "but not its end, and no group begins (%zu more since the last message)",
 			  desk_open_count(desk), (size_t)held_back);
 	return false;
 }
 
 static const struct alarm_change *
-desk_raise_new(struct desk *desk, const struct alarm_key *key, const struct kind *kind,
-	       const struct cause *cause)
+desk_raise_new(struct desk *desk, const struct alarm_key *key, const struct cause *cause)
 {
-	struct alarm begun = alarm_begin(desk, key, kind, cause);
+	int64_t at_us = cause->record->received_us;
+	struct alarm begun = alarm_begin(desk, key, cause->position, at_us);
 	struct alarm *alarm = &begun;
-	bool tracked = desk_make_room(desk);
+	bool tracked = desk_make_room(desk, at_us);
 
 	if (tracked) {
 		alarm = xcalloc(1, sizeof(*alarm));
@@ -244,8 +248,10 @@ desk_raise_new(struct desk *desk, const struct alarm_key *key, const struct kind
 		desk_track(desk, alarm);
 	}
 	must(alarm_take_record(desk, alarm, true, cause));
-	if (tracked)
+	if (tracked) {
+		groups_note_record(desk, alarm, false, false);
 		due_renew(desk, alarm);
+	}
 	return desk_keep(desk, &alarm->now);
 }
 
@@ -256,7 +262,7 @@ desk_keep_changed(struct desk *desk, struct alarm *alarm)
 	const struct alarm_change *kept = desk_keep(desk, &alarm->now);
 
 	if (alarm->now.state == ALARM_NORMAL)
-		desk_untrack(desk, alarm);
+		desk_untrack(desk, alarm, alarm->now.received_us);
 	else
 		due_renew(desk, alarm);
 	return kept;
@@ -272,11 +278,15 @@ desk_take_record(struct desk *desk, const struct kind *kind, const struct cause 
 		.kind = raises ? kind->code : kind->restores,
 	};
 	struct alarm *alarm = desk_find_alarm(desk, &key);
+	bool stood, taken;
 
 	if (alarm == NULL)
-		return raises ? desk_raise_new(desk, &key, kind, cause) : NULL;
+		return raises ? desk_raise_new(desk, &key, cause) : NULL;
+	stood = alarm->now.cleared_us == 0;
+	taken = alarm->now.acknowledged_us != 0;
 	if (!alarm_take_record(desk, alarm, raises, cause))
 		return NULL;
+	groups_note_record(desk, alarm, stood, taken);
 	return desk_keep_changed(desk, alarm);
 }
 
@@ -289,7 +299,8 @@ desk_apply(struct desk *desk, const struct record *record, bool ahead, uint64_t 
 	const struct alarm_change *change;
 	struct ahead_key key;
 
-	if (kind == NULL || ((kind->flags & KIND_FLAG_RAISES) == 0 && kind->restores == 0))
+	if (kind == NULL || (kind->flags & KIND_FLAG_GROUP) != 0 ||
+	    ((kind->flags & KIND_FLAG_RAISES) == 0 && kind->restores == 0))
 		return NULL;
 	key = ahead_key_of(record);
 	if (ahead_knows(&desk->ahead, &key)) {
@@ -446,6 +457,7 @@ desk_new(const struct desk_conf *conf)
 	TAILQ_INIT(&desk->raised);
 	TAILQ_INIT(&desk->over);
 	ahead_init(&desk->ahead);
+	arrivals_init(&desk->arrivals);
 	return desk;
 }
 
@@ -455,7 +467,8 @@ desk_clear(struct desk *desk)
 	struct alarm *alarm;
 
 	while ((alarm = TAILQ_FIRST(&desk->raised)) != NULL)
-		desk_untrack(desk, alarm);
+		desk_untrack(desk, alarm, 0);
+	arrivals_clear(&desk->arrivals);
 	ahead_clear(&desk->ahead);
 	for (size_t i = 0; i < desk->conf.history; i++) {
 		free(desk->ring_words[i]);

@@ -4,7 +4,7 @@
  *
  * An action is judged when its turn comes in the journal, never before: of two, the
  * first wins, and the second is told by whom.  What it takes to be refused is in the
- * alarm alone, so that replay refuses the same ones.
+ * desk alone, so that replay refuses the same ones.
  *
  * An action of the server carries the change that it has seen, and does nothing when
  * there was another since.
@@ -117,6 +117,10 @@ judge_person(const struct alarm *alarm, const struct action *action, const char 
 static enum action_refusal
 judge_alarm(const struct alarm *alarm, const struct action *action, const char **detail)
 {
+	if (action->actor_kind != ACTOR_SERVER && !verb_is_of_people(action->verb)) {
+		*detail = "this is done by the server alone";
+		return REFUSAL_FORM;
+	}
 	if (is_overtaken(alarm, action)) {
 		*detail = "another was first";
 		return REFUSAL_OVERTAKEN;
@@ -125,9 +129,30 @@ judge_alarm(const struct alarm *alarm, const struct action *action, const char *
 		*detail = "the alarm does not take this in its state";
 		return REFUSAL_STATE;
 	}
-	if (action->actor_kind == ACTOR_SERVER)
+	return REFUSAL_NONE;
+}
+
+static enum action_refusal
+judge_server(const struct desk *desk, const struct alarm *alarm, const struct action *action,
+	     const char **detail)
+{
+	const char *why = groups_judge(desk, alarm, action);
+
+	if (why == NULL)
 		return REFUSAL_NONE;
-	return judge_person(alarm, action, detail);
+	*detail = why;
+	return REFUSAL_STATE;
+}
+
+static void
+judge_begin(const struct desk *desk, const struct action *action, struct desk_verdict *verdict)
+{
+	const char *why = groups_judge_begin(desk, action->kind, action->site_id);
+
+	if (why == NULL)
+		return;
+	verdict->refusal = REFUSAL_STATE;
+	verdict->detail = why;
 }
 
 void
@@ -136,11 +161,19 @@ desk_judge(const struct desk *desk, const struct action *action, struct desk_ver
 	const struct alarm *alarm = desk_alarm_by_id(desk, action->alarm_id);
 
 	*verdict = (struct desk_verdict){.detail = ""};
+	if (action->verb == VERB_GROUP_BEGUN) {
+		judge_begin(desk, action, verdict);
+		return;
+	}
 	if (alarm == NULL) {
 		verdict->refusal = judge_unknown(desk, action->alarm_id, verdict);
 		return;
 	}
 	verdict->refusal = judge_alarm(alarm, action, &verdict->detail);
+	if (verdict->refusal == REFUSAL_NONE)
+		verdict->refusal = action->actor_kind == ACTOR_SERVER
+					   ? judge_server(desk, alarm, action, &verdict->detail)
+					   : judge_person(alarm, action, &verdict->detail);
 	if (verdict->refusal == REFUSAL_NONE || alarm->acted_by == NULL)
 		return;
 	(void)snprintf(verdict->by, sizeof(verdict->by), "%s", alarm->acted_by);
@@ -171,7 +204,8 @@ alarm_raise_stage(struct alarm *alarm, enum alarm_stage stage)
 
 /* What the verb does beside the state. */
 static void
-alarm_do(struct alarm *alarm, const struct action *action, enum alarm_state next, const char *by)
+desk_do(struct desk *desk, struct alarm *alarm, const struct action *action, enum alarm_state next,
+	const char *by)
 {
 	struct alarm_change *now = &alarm->now;
 
@@ -184,6 +218,7 @@ alarm_do(struct alarm *alarm, const struct action *action, enum alarm_state next
 		alarm_raise_stage(alarm, action->verb == VERB_ACCEPT       ? ALARM_STAGE_ACCEPTED
 					 : action->verb == VERB_DISPATCHED ? ALARM_STAGE_DISPATCHED
 									   : ALARM_STAGE_ON_SCENE);
+		groups_take_members(desk, alarm, action);
 		break;
 	case VERB_CLOSE:
 	case VERB_RESET:
@@ -191,11 +226,14 @@ alarm_do(struct alarm *alarm, const struct action *action, enum alarm_state next
 		break;
 	case VERB_HAND_OVER:
 		now->handed_station_id = action->to_station_id;
+		groups_take_out(desk, alarm);
+		groups_leave_members(desk, alarm);
 		alarm_set_untaken(alarm);
 		now->stage = ALARM_STAGE_NONE;
 		break;
 	case VERB_CANCEL:
 	case VERB_ACK_EXPIRED:
+		groups_leave_members(desk, alarm);
 		alarm_set_untaken(alarm);
 		now->stage = ALARM_STAGE_NONE;
 		break;
@@ -215,27 +253,34 @@ alarm_do(struct alarm *alarm, const struct action *action, enum alarm_state next
 		if (next == ALARM_UNACKNOWLEDGED)
 			alarm_set_untaken(alarm);
 		break;
+	case VERB_GROUP_BEGUN:
+		if (next == ALARM_UNACKNOWLEDGED)
+			alarm_set_untaken(alarm);
+		groups_begin(desk, alarm, action->when_us);
+		break;
 	case VERB_GROUP_COUNTED:
-		now->count = action->count;
+		groups_count(alarm, action->when_us);
 		break;
 	case VERB_GROUP_ENDED:
+		groups_count(alarm, action->when_us);
 		now->cleared_us = action->when_us;
 		break;
 	case VERB_COMMENT:
-	case VERB_GROUP_BEGUN:
+	case VERB_GROUP_JOINED: /* which group, says every change */
 	case VERB_NONE:
 	case VERBS:
 		break;
 	}
 }
 
-/* A comment is something that follows, but nobody who takes it; a count is neither. */
+/* A comment is something that follows, but nobody who takes it; a count is neither, and
+ * a group that begins again is waited for since it was first. */
 static bool
 action_restarts_waiting(const struct alarm_change *now, const struct action *action)
 {
-	if (action->verb == VERB_COMMENT)
+	if (action->verb == VERB_COMMENT || action->verb == VERB_GROUP_BEGUN)
 		return !life_is_waiting(now);
-	return action->verb != VERB_GROUP_COUNTED && action->verb != VERB_GROUP_ENDED;
+	return action->verb < VERB_GROUP_BEGUN;
 }
 
 static void
@@ -254,7 +299,8 @@ alarm_note_action(struct alarm *alarm, const struct action *action, uint64_t pos
 	now->actor = action->actor;
 	now->operator_code = action->operator_code;
 	now->text = action->text;
-	if (action->actor_kind == ACTOR_SERVER)
+	/* whom the server accepts for took the group */
+	if (action->actor_kind == ACTOR_SERVER && action->verb != VERB_ACCEPT)
 		return;
 	alarm->acted_change = now->change;
 	alarm->acted_us = action->when_us;
@@ -272,30 +318,51 @@ alarm_renew_words(struct alarm *alarm)
 	free(before);
 }
 
+/* The alarm that takes the action; NULL: it is refused. */
+static struct alarm *
+desk_judge_alarm(struct desk *desk, const struct action *action, uint64_t position,
+		 struct desk_verdict *verdict)
+{
+	bool begins = action->verb == VERB_GROUP_BEGUN;
+	struct alarm *alarm = begins ? NULL : desk_alarm_by_id(desk, action->alarm_id);
+
+	desk_judge(desk, action, verdict);
+	if (begins)
+		groups_begin_is_back(desk, action);
+	if (begins && verdict->refusal == REFUSAL_NONE) {
+		alarm = groups_place(desk, action, position);
+		if (alarm == NULL) {
+			verdict->refusal = REFUSAL_BUSY;
+			verdict->detail = "no more alarms can be tracked";
+		}
+	}
+	return verdict->refusal == REFUSAL_NONE ? alarm : NULL;
+}
+
 const struct alarm_change *
 desk_act(struct desk *desk, const struct action *action, uint64_t position,
 	 struct desk_verdict *verdict)
 {
-	struct alarm *alarm = desk_alarm_by_id(desk, action->alarm_id);
+	struct alarm *alarm = desk_judge_alarm(desk, action, position, verdict);
 	const struct alarm_change *kept;
 	char by[ALARM_BY_MAX + 1];
 	enum alarm_state next;
 
-	desk_judge(desk, action, verdict);
-	if (verdict->refusal != REFUSAL_NONE)
+	if (alarm == NULL)
 		return NULL;
 	next = life_next(&alarm->now, action->verb);
 	action_name_by(action, by);
 	if (action_restarts_waiting(&alarm->now, action))
 		alarm->now.waiting_us = action->when_us;
-	alarm_do(alarm, action, next, by);
+	desk_do(desk, alarm, action, next, by);
 	alarm_set_state(desk, alarm, next);
 	alarm_note_action(alarm, action, position, by);
 	alarm_renew_words(alarm);
+	groups_settle(alarm);
 	kept = desk_keep(desk, &alarm->now);
 	if (next == ALARM_NORMAL) {
 		desk_note_done(desk, alarm);
-		desk_untrack(desk, alarm);
+		desk_untrack(desk, alarm, action->when_us);
 	} else {
 		due_renew(desk, alarm);
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What the server does by itself, and when: the alarm that is due first lies at the
- * front of a binary heap.  When an alarm is due follows from its last change and the
- * rules alone, so that a desk which was loaded has the same heap.
+ * front of a binary heap.  When an alarm is due follows from its last change, its group
+ * and the rules, so that a desk which was loaded has the same heap.
  *
  * An alarm that was told leaves the heap until it changes: the action is on its way
  * through the journal, and comes back to it.
@@ -20,25 +20,46 @@ static const int64_t second_us = 1000000;
 
 /* ---- When, and what ---------------------------------------------------------------- */
 
-/* VERB_NONE: nothing, ever. */
-static enum alarm_verb
-due_of(const struct desk *desk, const struct alarm_change *now, int64_t *due_us)
+static struct due
+due_after(enum alarm_verb verb, int64_t since_us, uint32_t seconds)
 {
-	const struct desk_rule *rule = desk_rule_of(desk->conf.rules, now->kind);
+	if (seconds == 0)
+		return (struct due){VERB_NONE, 0};
+	return (struct due){verb, since_us + seconds * second_us};
+}
 
-	if (now->state == ALARM_SHELVED || now->state == ALARM_OUT_OF_SERVICE) {
-		*due_us = now->until_us;
-		return VERB_SHELF_OVER;
-	}
+/* As if there were no groups, but that it may have come out of one. */
+static struct due
+due_alone(const struct desk *desk, const struct alarm *alarm)
+{
+	const struct alarm_change *now = &alarm->now;
+	const struct desk_rule *rule = desk_rule_of(desk->conf.rules, now->kind);
+	int64_t since_us = now->waiting_us > alarm->alone_us ? now->waiting_us : alarm->alone_us;
+
 	if (rule == NULL)
-		return VERB_NONE;
-	if (life_is_waiting(now)) {
-		*due_us = now->waiting_us + rule->escalate_s * second_us;
-		return rule->escalate_s > 0 && now->escalation < ESCALATIONS_MAX ? VERB_ESCALATED
-										 : VERB_NONE;
-	}
-	*due_us = now->waiting_us + rule->ack_limit_s * second_us;
-	return rule->ack_limit_s > 0 ? VERB_ACK_EXPIRED : VERB_NONE;
+		return (struct due){VERB_NONE, 0};
+	if (!life_is_waiting(now))
+		return due_after(VERB_ACK_EXPIRED, since_us, rule->ack_limit_s);
+	if (now->escalation >= ESCALATIONS_MAX)
+		return (struct due){VERB_NONE, 0};
+	return due_after(VERB_ESCALATED, since_us, rule->escalate_s);
+}
+
+static struct due
+due_of(const struct desk *desk, const struct alarm *alarm)
+{
+	struct due due = groups_due_member(alarm), of_group;
+
+	if (due.verb != VERB_NONE)
+		return due;
+	if (alarm->now.state == ALARM_SHELVED || alarm->now.state == ALARM_OUT_OF_SERVICE)
+		due = (struct due){VERB_SHELF_OVER, alarm->now.until_us};
+	else if (alarm->group == NULL) /* which calls for it otherwise */
+		due = due_alone(desk, alarm);
+	of_group = groups_due_group(desk, alarm);
+	if (due.verb == VERB_NONE || (of_group.verb != VERB_NONE && of_group.at_us < due.at_us))
+		due = of_group;
+	return due;
 }
 
 /* ---- The heap ---------------------------------------------------------------------- */
@@ -104,10 +125,12 @@ void
 due_renew(struct desk *desk, struct alarm *alarm)
 {
 	struct due_heap *heap = &desk->due;
+	struct due due = due_of(desk, alarm);
 
 	due_remove(heap, alarm);
-	if (due_of(desk, &alarm->now, &alarm->due_us) == VERB_NONE)
+	if (due.verb == VERB_NONE)
 		return;
+	alarm->due_us = due.at_us;
 	if (heap->n == heap->capacity) {
 		heap->capacity = heap->capacity * 2 + 64;
 		heap->alarms = xrealloc(heap->alarms, heap->capacity * sizeof(struct alarm *));
@@ -127,8 +150,9 @@ bool
 desk_due(struct desk *desk, int64_t now_us, struct action *action)
 {
 	struct alarm *alarm;
-	int64_t due_us;
 
+	if (groups_due_begin(desk, now_us, action))
+		return true;
 	if (desk->due.n == 0 || desk->due.alarms[0]->due_us > now_us)
 		return false;
 	alarm = desk->due.alarms[0];
@@ -136,9 +160,14 @@ desk_due(struct desk *desk, int64_t now_us, struct action *action)
 	*action = (struct action){
 		.alarm_id = alarm->now.alarm_id,
 		.seen_change = alarm->now.change,
-		.verb = (uint8_t)due_of(desk, &alarm->now, &due_us),
+		.verb = (uint8_t)due_of(desk, alarm).verb,
 		.actor_kind = ACTOR_SERVER,
+		.count = alarm->joined,
 		.when_us = now_us,
 	};
+	if (action->verb == VERB_ACCEPT) {
+		action->actor = alarm->owed->actor;
+		action->operator_code = alarm->owed->operator_code;
+	}
 	return true;
 }

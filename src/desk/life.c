@@ -37,7 +37,7 @@ enum {
 /* clang-format off */
 static const uint8_t table[ALARM_STATES][LIFE_EVENTS] = {
 	[NORMAL] = {
-		[LIFE_RAISED] = UNACK,
+		[LIFE_RAISED] = UNACK,          [VERB_GROUP_BEGUN] = UNACK,
 	},
 	[UNACK] = {
 		[LIFE_RAISED] = UNACK,          [LIFE_RESTORED] = ENDED_UNTAKEN,
@@ -47,6 +47,7 @@ static const uint8_t table[ALARM_STATES][LIFE_EVENTS] = {
 		[VERB_HAND_OVER] = UNACK,       [VERB_SHELVE] = SHELF,
 		[VERB_OUT_OF_SERVICE] = OUT,    [VERB_ESCALATED] = UNACK,
 		[VERB_GROUP_COUNTED] = UNACK,   [VERB_GROUP_ENDED] = ENDED_UNTAKEN,
+		[VERB_GROUP_JOINED] = UNACK,
 	},
 	[ACK] = {
 		[LIFE_RAISED] = UNACK,          [LIFE_RESTORED] = ENDED_TAKEN,
@@ -55,6 +56,7 @@ static const uint8_t table[ALARM_STATES][LIFE_EVENTS] = {
 		[VERB_COMMENT] = ACK,           [VERB_HAND_OVER] = UNTAKEN,
 		[VERB_SHELVE] = SHELF,          [VERB_OUT_OF_SERVICE] = OUT,
 		[VERB_ACK_EXPIRED] = UNTAKEN,
+		[VERB_GROUP_BEGUN] = UNACK,     [VERB_GROUP_JOINED] = ACK,
 		[VERB_GROUP_COUNTED] = ACK,     [VERB_GROUP_ENDED] = ENDED_TAKEN,
 	},
 	[RETURN] = {
@@ -64,6 +66,7 @@ static const uint8_t table[ALARM_STATES][LIFE_EVENTS] = {
 		[VERB_CLOSE] = NORMAL,          [VERB_COMMENT] = RETURN,
 		[VERB_HAND_OVER] = RETURN,      [VERB_SHELVE] = SHELF,
 		[VERB_OUT_OF_SERVICE] = OUT,    [VERB_ESCALATED] = RETURN,
+		[VERB_GROUP_BEGUN] = UNACK,     [VERB_GROUP_JOINED] = RETURN,
 	},
 	[LATCH] = {
 		[LIFE_RAISED] = UNACK,
@@ -73,18 +76,21 @@ static const uint8_t table[ALARM_STATES][LIFE_EVENTS] = {
 		[VERB_HAND_OVER] = LATCH,       [VERB_SHELVE] = SHELF,
 		[VERB_RESET] = NORMAL,          [VERB_OUT_OF_SERVICE] = OUT,
 		[VERB_ESCALATED] = LATCH,       [VERB_ACK_EXPIRED] = LATCH,
+		[VERB_GROUP_BEGUN] = UNACK,     [VERB_GROUP_JOINED] = LATCH,
 	},
 	[SHELF] = {
 		[LIFE_RAISED] = SHELF,          [LIFE_RESTORED] = SHELF,
 		[VERB_COMMENT] = SHELF,         [VERB_CLOSE] = NORMAL,
 		[VERB_UNSHELVE] = BACK,         [VERB_OUT_OF_SERVICE] = OUT,
 		[VERB_SHELF_OVER] = BACK,
+		[VERB_GROUP_BEGUN] = SHELF,     [VERB_GROUP_JOINED] = SHELF,
 		[VERB_GROUP_COUNTED] = SHELF,   [VERB_GROUP_ENDED] = SHELF,
 	},
 	[OUT] = {
 		[LIFE_RAISED] = OUT,            [LIFE_RESTORED] = OUT,
 		[VERB_COMMENT] = OUT,           [VERB_IN_SERVICE] = BACK,
 		[VERB_SHELF_OVER] = BACK,
+		[VERB_GROUP_BEGUN] = OUT,       [VERB_GROUP_JOINED] = OUT,
 		[VERB_GROUP_COUNTED] = OUT,     [VERB_GROUP_ENDED] = OUT,
 	},
 };
@@ -127,8 +133,11 @@ is_excluded(const struct alarm_change *now, unsigned event)
 {
 	bool taken = now->acknowledged_us != 0;
 
-	if (event == LIFE_RESTORED)
+	if (event == LIFE_RESTORED || event == VERB_GROUP_COUNTED || event == VERB_GROUP_ENDED)
 		return is_over(now);
+	/* the same group, once more */
+	if (event == VERB_GROUP_BEGUN)
+		return !is_over(now) && now->state != NORMAL;
 	if (now->state == LATCH && event == VERB_ACCEPT)
 		return taken;
 	if (now->state == LATCH && (event == VERB_CANCEL || event == VERB_ACK_EXPIRED))

@@ -40,6 +40,7 @@ static const char *const verb_names[VERBS] = {
 	[VERB_GROUP_BEGUN] = "group_begun",
 	[VERB_GROUP_COUNTED] = "group_counted",
 	[VERB_GROUP_ENDED] = "group_ended",
+	[VERB_GROUP_JOINED] = "group_joined",
 };
 
 static const char *const reject_alarm_names[REJECT_ALARMS] = {

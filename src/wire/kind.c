@@ -4,8 +4,8 @@
  *
  * Invariants, held by tests/unit/wire/test_kind.c: codes ascend (kind_get()
  * searches by halves), each code is one of the contract's and the other way
- * round, and every kind that raises an alarm either has a restore or is
- * declared stateless.
+ * round, and every kind that raises an alarm has a restore, is declared
+ * stateless, or is a group.
  *
  * Severities follow what a dispatcher does first: critical sends somebody now,
  * high sends somebody, medium asks back, low is looked at in the morning.
@@ -26,6 +26,7 @@
 #define CHANGE (KIND_FLAG_CARD | KIND_FLAG_CHANGE)
 #define GRANT  (KIND_FLAG_CARD | KIND_FLAG_GRANT)
 #define LATCH  (KIND_FLAG_RAISES | KIND_FLAG_LATCH)
+#define GROUP  (KIND_FLAG_RAISES | KIND_FLAG_GROUP | KIND_FLAG_SERVER)
 #define ALONE  KIND_FLAG_ALONE
 /* under threat: nobody may be able to look away; duress is reset, too */
 #define PERSON (SILENT | ALONE | KIND_FLAG_UNSHELVED)
@@ -102,8 +103,8 @@ static const struct kind kinds[] = {
 	{ 701, "records.gap",              KIND_CLASS_ALARM,   SEVERITY_MEDIUM,   RAISES | SERVER, 0 },
 	{ 702, "journal.damaged",          KIND_CLASS_ALARM,   SEVERITY_HIGH,     ONCE | SERVER,   0 },
 	{ 703, "records.gap_filled",       KIND_CLASS_ALARM,   NONE,              SERVER,        701 },
-	{ 720, "alarm.flood",              KIND_CLASS_ALARM,   SEVERITY_HIGH,     ONCE | SERVER,   0 },
-	{ 721, "comms.site_lost",          KIND_CLASS_ALARM,   SEVERITY_HIGH,     ONCE | SERVER,   0 },
+	{ 720, "alarm.flood",              KIND_CLASS_ALARM,   SEVERITY_HIGH,     GROUP,           0 },
+	{ 721, "comms.site_lost",          KIND_CLASS_ALARM,   SEVERITY_HIGH,     GROUP,           0 },
 
 	{ 800, "supervision.test",         KIND_CLASS_SYSTEM,  NONE,              0,               0 },
 };

@@ -128,6 +128,16 @@ a_lease_outlives_a_lost_heartbeat(void **state)
 }
 
 static void
+a_flood_ends_below_where_it_begins(void **state)
+{
+	(void)state;
+	assert_accepted("desk: {flood_begin: 7, flood_end: 7}\nlisteners: [{port: 1, " BOTH "}]\n");
+	assert_refused(
+		"desk: {flood_begin: 7, flood_end: 8}\nlisteners: [{port: 1, " BOTH "}]\n",
+		"\"desk.flood_end\" is 8, expected at most \"desk.flood_begin\", which is 7");
+}
+
+static void
 each_role_has_a_listener(void **state)
 {
 	(void)state;
@@ -231,6 +241,7 @@ main(void)
 		cmocka_unit_test(the_reference_loads_with_the_defaults),
 		cmocka_unit_test(the_minimal_file_has_the_same_defaults),
 		cmocka_unit_test(a_lease_outlives_a_lost_heartbeat),
+		cmocka_unit_test(a_flood_ends_below_where_it_begins),
 		cmocka_unit_test(each_role_has_a_listener),
 		cmocka_unit_test(listeners_do_not_share_a_port),
 		cmocka_unit_test(addresses_are_addresses),

@@ -30,7 +30,7 @@ static const unsigned events[] = {
 	VERB_COMMENT,     VERB_HAND_OVER,      VERB_SHELVE,      VERB_UNSHELVE,
 	VERB_RESET,       VERB_OUT_OF_SERVICE, VERB_IN_SERVICE,  VERB_ESCALATED,
 	VERB_ACK_EXPIRED, VERB_SHELF_OVER,     VERB_GROUP_BEGUN, VERB_GROUP_COUNTED,
-	VERB_GROUP_ENDED,
+	VERB_GROUP_ENDED, VERB_GROUP_JOINED,
 };
 
 struct situation {
@@ -47,47 +47,47 @@ struct situation {
  *	   |  accept, reject, dispatched, on_scene, close, cancel, comment, hand_over
  *	   |  |        shelve, unshelve, reset, out_of_service, in_service
  *	   |  |        |     escalated, ack_expired, shelf_over
- *	   |  |        |     |   group begun, counted, ended
+ *	   |  |        |     |   group begun, counted, ended, joined
  */
 /* clang-format off */
 static const struct situation situations[] = {
 	{"new", HELD, ALARM_NORMAL, false, false, false, 0,
-	  "U." "........" "....." "..." "..."},
+	  "U." "........" "....." "..." "U..."},
 	{"stands", HELD, ALARM_UNACKNOWLEDGED, false, false, false, 0,
-	  "UR" "AUAAN.UU" "S..O." "U.." ".UR"},
+	  "UR" "AUAAN.UU" "S..O." "U.." ".URU"},
 	{"stands and latches", FORCED, ALARM_UNACKNOWLEDGED, false, true, false, 0,
-	  "UL" "AUAAN.UU" "S..O." "U.." ".UL"},
+	  "UL" "AUAAN.UU" "S..O." "U.." ".ULU"},
 	{"accepted", HELD, ALARM_ACKNOWLEDGED, false, false, true, ALARM_STAGE_ACCEPTED,
-	  "UN" "..AANUAU" "S..O." ".U." ".AN"},
+	  "UN" "..AANUAU" "S..O." ".U." ".ANA"},
 	{"dispatched", HELD, ALARM_ACKNOWLEDGED, false, false, true, ALARM_STAGE_DISPATCHED,
-	  "UA" "..AANUAU" "S..O." ".U." ".AA"},
+	  "UA" "..AANUAU" "S..O." ".U." ".AAA"},
 	{"dispatched, and over", HELD, ALARM_ACKNOWLEDGED, true, false, true,
 	  ALARM_STAGE_DISPATCHED,
-	  "U." "..AANRAR" "S..O." ".R." ".AA"},
+	  "U." "..AANRAR" "S..O." ".R." "U..A"},
 	{"accepted and latches", FORCED, ALARM_ACKNOWLEDGED, false, true, true,
 	  ALARM_STAGE_ACCEPTED,
-	  "UL" "..AANUAU" "S..O." ".U." ".AL"},
+	  "UL" "..AANUAU" "S..O." ".U." ".ALA"},
 	/* nothing clears it, and a person ends it */
 	{"duress, accepted", DURESS, ALARM_ACKNOWLEDGED, false, true, true, ALARM_STAGE_ACCEPTED,
-	  "UL" "..AANUAU" "S.NO." ".U." ".AL"},
+	  "UL" "..AANUAU" "S.NO." ".U." ".ALA"},
 	{"over, untaken", HELD, ALARM_RETURNED_UNACKNOWLEDGED, true, false, false, 0,
-	  "U." "NRAAN.RR" "S..O." "R.." "..."},
+	  "U." "NRAAN.RR" "S..O." "R.." "U..R"},
 	{"latched, untaken", FORCED, ALARM_LATCHED, true, true, false, 0,
-	  "U." "LLLL..LL" "S.NO." "L.." "..."},
+	  "U." "LLLL..LL" "S.NO." "L.." "U..L"},
 	{"latched, taken", FORCED, ALARM_LATCHED, true, true, true, ALARM_STAGE_ACCEPTED,
-	  "U." "..LL.LLL" "S.NO." ".L." "..."},
+	  "U." "..LL.LLL" "S.NO." ".L." "U..L"},
 	{"shelved, stands", HELD, ALARM_SHELVED, false, false, false, 0,
-	  "SS" "....N.S." ".U.O." "..U" ".SS"},
+	  "SS" "....N.S." ".U.O." "..U" ".SSS"},
 	{"shelved, over, taken", HELD, ALARM_SHELVED, true, false, true, ALARM_STAGE_ACCEPTED,
-	  "S." "....N.S." ".N.O." "..N" ".SS"},
+	  "S." "....N.S." ".N.O." "..N" "S..S"},
 	{"shelved, over, untaken", HELD, ALARM_SHELVED, true, false, false, 0,
-	  "S." "....N.S." ".R.O." "..R" ".SS"},
+	  "S." "....N.S." ".R.O." "..R" "S..S"},
 	{"shelved, over, latches", FORCED, ALARM_SHELVED, true, true, true, ALARM_STAGE_ACCEPTED,
-	  "S." "....N.S." ".L.O." "..L" ".SS"},
+	  "S." "....N.S." ".L.O." "..L" "S..S"},
 	{"out of service, stands", HELD, ALARM_OUT_OF_SERVICE, false, false, false, 0,
-	  "OO" "......O." "....U" "..U" ".OO"},
+	  "OO" "......O." "....U" "..U" ".OOO"},
 	{"out of service, over", HELD, ALARM_OUT_OF_SERVICE, true, false, false, 0,
-	  "O." "......O." "....R" "..R" ".OO"},
+	  "O." "......O." "....R" "..R" "O..O"},
 };
 /* clang-format on */
 

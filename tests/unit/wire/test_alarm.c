@@ -96,7 +96,7 @@ people_have_verbs_of_their_own(void **state)
 	assert_false(verb_is_of_people(VERB_IN_SERVICE + 1));
 	assert_false(verb_is_of_people(VERB_ESCALATED));
 	assert_false(verb_is_known(VERB_IN_SERVICE + 1));
-	assert_true(verb_is_known(VERB_GROUP_ENDED));
+	assert_true(verb_is_known(VERB_GROUP_JOINED));
 	assert_false(verb_is_known(VERBS));
 }
 
@@ -163,7 +163,7 @@ action_comes_as_it_was_sent(void **state)
 static void
 numbers_of_others_are_no_verbs(void **state)
 {
-	static const int verbs[] = {0, 14, VERB_ESCALATED, VERB_GROUP_ENDED, 26, -1, INT32_MAX};
+	static const int verbs[] = {0, 14, VERB_ESCALATED, VERB_GROUP_JOINED, 27, -1, INT32_MAX};
 	struct console_msg msg;
 	struct arena arena;
 	struct err err;
