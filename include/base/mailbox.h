@@ -32,6 +32,8 @@ void mailbox_fini(struct mailbox *box);
 
 /* Takes `mail`.  Any thread. */
 void mailbox_post(struct mailbox *box, struct mail *mail);
+/* The same for some that are linked by `next`, first .. last: the receiver is woken once. */
+void mailbox_post_list(struct mailbox *box, struct mail *first, struct mail *last);
 /* Wakes the receiver without a message: to look at a position, or to stop.  Any thread. */
 void mailbox_ring(struct mailbox *box);
 

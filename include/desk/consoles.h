@@ -50,6 +50,9 @@ void consoles_set_register(struct consoles *consoles, struct reg *reg);
 void consoles_deliver(struct consoles *consoles, struct hub_delivery *delivery);
 /* ACTIONS_MAIL_ANSWER: takes it. */
 void consoles_answer(struct consoles *consoles, struct action_answer *answer);
+/* Call at the end of each turn, behind that of the streams: tells the hub what was sent
+ * in it, and who is gone. */
+void consoles_turn(struct consoles *consoles);
 /* Goaway to all, and close. */
 void consoles_close_all(struct consoles *consoles, enum goaway reason, const char *detail);
 const struct consoles_counters *consoles_counters(const struct consoles *consoles);

@@ -45,15 +45,21 @@ mailbox_write_bell(struct mailbox *box)
 void
 mailbox_post(struct mailbox *box, struct mail *mail)
 {
+	mailbox_post_list(box, mail, mail);
+}
+
+void
+mailbox_post_list(struct mailbox *box, struct mail *first, struct mail *last)
+{
 	bool ring;
 
-	mail->next = NULL;
+	last->next = NULL;
 	must(pthread_mutex_lock(&box->lock) == 0);
 	if (box->last != NULL)
-		box->last->next = mail;
+		box->last->next = first;
 	else
-		box->first = mail;
-	box->last = mail;
+		box->first = first;
+	box->last = last;
 	ring = !box->rung;
 	box->rung = true;
 	/* Under the lock: the receiver that has taken this message may end, and close

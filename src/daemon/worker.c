@@ -284,6 +284,7 @@ worker_finish(struct worker *worker)
 
 	stream_set_free(&worker->streams);
 	sessions_turn(worker->sessions);
+	consoles_turn(worker->consoles);
 	loop_stop(worker->loop);
 	stopped = xcalloc(1, sizeof(*stopped));
 	stopped->kind = WORKER_MAIL_STOPPED;
@@ -297,6 +298,7 @@ worker_turn_cb(void *arg)
 
 	stream_set_turn(worker->streams);
 	sessions_turn(worker->sessions);
+	consoles_turn(worker->consoles);
 	if (worker->leaving && stream_set_lingering(worker->streams) == 0)
 		worker_finish(worker);
 	else if (worker->stopping && !worker->leaving && sessions_drained(worker->sessions))

@@ -76,7 +76,8 @@ struct consoles {
 	struct session *by_id;
 	struct session_list live, dead;
 	uint64_t next_id;
-	uint64_t position; /* highest that any session was sent */
+	uint64_t position;                   /* highest that any session was sent */
+	struct mail *first_note, *last_note; /* to the hub, at the end of the turn */
 	struct consoles_counters counters;
 };
 

@@ -69,16 +69,22 @@ session_write(struct session *session, const uint8_t *bytes, size_t n)
 	return true;
 }
 
+/* An alarm to a thousand consoles has a thousand notes behind it: they go together. */
 static void
 session_tell_hub(struct session *session, unsigned kind, size_t bytes)
 {
+	struct consoles *consoles = session->consoles;
 	struct hub_note *note = xcalloc(1, sizeof(*note));
 
 	note->mail.kind = kind;
-	note->box = session->consoles->box;
+	note->box = consoles->box;
 	note->id = session->id;
 	note->bytes = bytes;
-	mailbox_post(session->consoles->hub, &note->mail);
+	if (consoles->last_note != NULL)
+		consoles->last_note->next = &note->mail;
+	else
+		consoles->first_note = &note->mail;
+	consoles->last_note = &note->mail;
 }
 
 static void

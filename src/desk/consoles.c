@@ -87,6 +87,15 @@ consoles_answer(struct consoles *consoles, struct action_answer *answer)
 }
 
 void
+consoles_turn(struct consoles *consoles)
+{
+	if (consoles->first_note == NULL)
+		return;
+	mailbox_post_list(consoles->hub, consoles->first_note, consoles->last_note);
+	consoles->first_note = consoles->last_note = NULL;
+}
+
+void
 consoles_close_all(struct consoles *consoles, enum goaway reason, const char *detail)
 {
 	struct session *session;
@@ -131,6 +140,12 @@ consoles_free(struct consoles **out)
 		return;
 	*out = NULL;
 	must(TAILQ_EMPTY(&consoles->live));
+	while (consoles->first_note != NULL) {
+		struct mail *note = consoles->first_note;
+
+		consoles->first_note = note->next;
+		free(note);
+	}
 	consoles_bury(consoles);
 	arena_fini(&consoles->arena);
 	reg_unref(&consoles->reg);

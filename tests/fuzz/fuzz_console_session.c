@@ -110,6 +110,7 @@ connect_peer(struct place *place)
 static void
 turn_without_peer(struct place *place)
 {
+	consoles_turn(place->consoles);
 	loop_fake_turn(place->hub_loop, 0);
 	loop_fake_turn(place->loop, 0);
 }

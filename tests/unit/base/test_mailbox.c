@@ -97,6 +97,26 @@ one_ringing_wakes_for_many(void **state)
 }
 
 static void
+a_list_comes_whole_behind_what_was_there(void **state)
+{
+	struct mail first = {0}, list[2] = {{.next = &list[1]}}, last = {0};
+	struct mailbox box;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(mailbox_init(&box, &err), RC_OK);
+	mailbox_post(&box, &first);
+	mailbox_post_list(&box, &list[0], &list[1]);
+	mailbox_post(&box, &last);
+	assert_ptr_equal(mailbox_take_all(&box), &first);
+	assert_ptr_equal(first.next, &list[0]);
+	assert_ptr_equal(list[0].next, &list[1]);
+	assert_ptr_equal(list[1].next, &last);
+	assert_null(last.next);
+	mailbox_fini(&box);
+}
+
+static void
 the_bell_is_silent_once_all_is_taken(void **state)
 {
 	struct mail mail = {0};
@@ -140,6 +160,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_threads_post_and_each_ones_order_is_kept),
 		cmocka_unit_test(one_ringing_wakes_for_many),
+		cmocka_unit_test(a_list_comes_whole_behind_what_was_there),
 		cmocka_unit_test(the_bell_is_silent_once_all_is_taken),
 		cmocka_unit_test(ringing_wakes_without_a_message),
 	};

@@ -231,6 +231,7 @@ turn(struct fixture *f)
 	}
 	assert_true(event_base_loop(loop_base(f->loop), EVLOOP_ONCE) >= 0);
 	stream_set_turn(f->set);
+	consoles_turn(f->consoles);
 	take_hub_mail(f);
 }
 
