@@ -89,6 +89,16 @@ check_space(struct journal *journal, struct err *err)
 	return RC_AGAIN;
 }
 
+/* While there is another spare, nobody waits for this one. */
+static bool
+keeper_may_rest(void *arg)
+{
+	struct journal *journal = arg;
+
+	return shelf_spares(&journal->shelf) > 0 &&
+	       !atomic_load_explicit(&journal->stop_keeper, memory_order_acquire);
+}
+
 enum rc
 keeper_make_spare(struct journal *journal, struct err *err)
 {
@@ -97,7 +107,8 @@ keeper_make_spare(struct journal *journal, struct err *err)
 
 	if (rc != RC_OK)
 		return rc;
-	rc = spare_make(journal->conf.dir, serial, journal->conf.segment_bytes, err);
+	rc = spare_make(journal->conf.dir, serial, journal->conf.segment_bytes, keeper_may_rest,
+			journal, err);
 	if (rc != RC_OK)
 		return shortage(err) ? RC_AGAIN : rc;
 	journal->next_serial++;

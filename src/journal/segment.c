@@ -15,15 +15,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
+#include "base/clock.h"
 #include "base/crash_point.h"
 #include "base/fs.h"
 #include "journal_priv.h"
 
 enum {
 	/* A spare is synced in steps, so that an append's sync never has a whole
-	 * segment of zeros before it in the disk's queue. */
-	FILL_STEP_BYTES = 4 * 1024 * 1024,
+	 * segment of zeros before it in the disk's queue, and between two of them the
+	 * disk is left to others for some times as long. */
+	FILL_STEP_BYTES = 256 * 1024,
+	FILL_REST_TIMES = 3,
+	FILL_REST_MAX_NS = 50 * 1000000,
 };
 
 static const char spare_tmp[] = "spare.tmp";
@@ -135,25 +140,38 @@ segment_open(const char *dir, uint64_t first, bool writable, int *fd, struct seg
 
 /* ---- Spares ------------------------------------------------------------- */
 
+static void
+spare_rest(uint64_t step_ns)
+{
+	uint64_t ns = step_ns < FILL_REST_MAX_NS / FILL_REST_TIMES ? step_ns * FILL_REST_TIMES
+								   : FILL_REST_MAX_NS;
+	struct timespec rest = {.tv_nsec = (long)ns};
+
+	(void)nanosleep(&rest, NULL);
+}
+
 static enum rc
-spare_fill(int fd, uint64_t bytes, struct err *err)
+spare_fill(int fd, uint64_t bytes, spare_may_rest_cb *may_rest, void *arg, struct err *err)
 {
 	enum rc rc = RC_OK;
 
 	for (uint64_t at = 0; at < bytes && rc == RC_OK;) {
-		uint64_t left = bytes - at;
+		uint64_t left = bytes - at, begin_ns = clock_mono_ns();
 		uint64_t step = left < FILL_STEP_BYTES ? left : FILL_STEP_BYTES;
 
 		rc = fs_fill(fd, at, step, err);
 		if (rc == RC_OK)
 			rc = fs_datasync(fd, err);
 		at += step;
+		if (rc == RC_OK && at < bytes && may_rest(arg))
+			spare_rest(clock_mono_ns() - begin_ns);
 	}
 	return rc;
 }
 
 enum rc
-spare_make(const char *dir, uint32_t serial, uint64_t bytes, struct err *err)
+spare_make(const char *dir, uint32_t serial, uint64_t bytes, spare_may_rest_cb *may_rest, void *arg,
+	   struct err *err)
 {
 	char *path = xasprintf("%s/%s", dir, spare_tmp);
 	char name[NAME_BYTES];
@@ -164,7 +182,7 @@ spare_make(const char *dir, uint32_t serial, uint64_t bytes, struct err *err)
 	if (rc != RC_OK)
 		goto out;
 	crash_point(CRASH_SPARE_CREATED);
-	rc = spare_fill(fd, bytes, err);
+	rc = spare_fill(fd, bytes, may_rest, arg, err);
 	crash_point(CRASH_SPARE_FILLED);
 	if (rc != RC_OK) {
 		rc = file_blame(rc, "file", spare_tmp, err);

@@ -558,6 +558,32 @@ test_failed_sync_ends_the_process(void **state)
 	assert_int_equal(WEXITSTATUS(status), 1);
 }
 
+static bool
+count_rests(void *arg)
+{
+	++*(unsigned *)arg;
+	return true;
+}
+
+/* Guards an append's sync against waiting behind a whole segment of zeros: seen to fail
+ * with the 4 MiB that a step once had. */
+static void
+test_spare_is_filled_in_small_steps(void **state)
+{
+	enum { BYTES = 1024 * 1024 };
+	struct rig *rig = *state;
+	unsigned rests = 0;
+	uint8_t *file;
+	size_t n;
+
+	assert_int_equal(spare_make(rig->conf.dir, 99, BYTES, count_rests, &rests, &rig->err),
+			 RC_OK);
+	assert_int_equal(rests, BYTES / (256 * 1024) - 1);
+	file = fs_fake_get("j/00000063.spare", &n);
+	assert_int_equal(n, BYTES);
+	free(file);
+}
+
 #define ON_DISK(test) cmocka_unit_test_setup_teardown(test, rig_set_up, rig_tear_down)
 
 int
@@ -581,6 +607,7 @@ main(void)
 		ON_DISK(test_last_spare_is_the_reserve),
 		ON_DISK(test_spare_is_kept_when_its_turn_fails),
 		ON_DISK(test_enospc_at_every_operation),
+		ON_DISK(test_spare_is_filled_in_small_steps),
 		ON_DISK(test_failed_sync_is_the_end),
 		ON_DISK(test_failed_write_is_the_end),
 		ON_DISK(test_failed_sync_ends_the_process),
