@@ -32,6 +32,7 @@ BENCHES = {
     "alarms": alarms.alarms,
     "consoles": lambda rig: alarms.fan_out(rig, POINTS),
     "pages": pages.pages,
+    "alarm_rate": alarms.alarm_rate,
     "allocations": records.allocations,
     "table": records.table_growth,
     "growth": lambda rig: connections.growth(rig, POINTS),

@@ -3,11 +3,14 @@
 
 import time
 
-from bench.figures import Row
+from bench import spent
+from bench.figures import Row, at_least
 from bench.rig import FIRST, say
+from harness.ledger import check_consoles
 
 ALARMS_PER_S = 50
 FAN_OUT_PER_S = 4
+RATE_STATIONS = [f"s{i:02d}" for i in range(20)]
 
 
 class Watch:
@@ -27,7 +30,8 @@ class Watch:
                             "--console-dir", rig.some_consoles(self._consoles),
                             "--duration", 3600, "--drain", name=name, ledger=name)
         rig.world.wait_status("controllers and consoles of the watch are there", lambda s: (
-            s["desk"]["consoles"] == self._consoles + self._others and s["fleet"]["online"] >= FIRST))
+            s["desk"]["consoles"] == self._consoles + self._others and
+            s["fleet"]["online"] >= FIRST))
         return sim
 
     def end(self, sim):
@@ -89,3 +93,44 @@ def fan_out(rig, points):
                   note=f"{last['samples']} alarms, longest {last['max']:.1f} ms, the simulator's "
                        f"own reading included")
         yield Row("  CPU of gatehoused per alarm and its restore", "us", [per_alarm_us])
+
+
+def _span_s(world):
+    """From the first record of the fleet to the last."""
+    return float(world.sql("select extract(epoch from max(received_at) - min(received_at))"
+                           " from gatehouse.records where epoch > 0")[0][0])
+
+
+def alarm_rate(rig, rate=1000):
+    """Many alarms to the consoles of twenty stations, every one held against PostgreSQL."""
+    seconds, offered = rig.plan.alarm_rate_s, rate * 21 // 20
+    say(f"{offered:,} alarms/s to 40 consoles of 20 stations for {seconds} s, with the ledger")
+    world = rig.make_world("rate", 1000, consoles=2, stations=RATE_STATIONS)
+    world.start()
+    try:
+        rss, cpu = spent.rss_bytes(world.daemon.pid), spent.cpu_s(world.daemon.pid)
+        # more is offered, so that the ends of the run are no excuse
+        summary = world.sim_to_end("--console-dir", world.desks, "--alarms", offered,
+                                   "--duration", seconds, "--drain")
+        cpu = spent.cpu_s(world.daemon.pid) - cpu
+        rig.wait_stored(world)
+        rss = (rss, spent.rss_bytes(world.daemon.pid))
+        figures = world.assert_ledger_holds()
+        told = check_consoles(world)
+        span = _span_s(world)
+    finally:
+        world.end()
+    alarms, latency = summary["alarms"], summary["alarms"]["latency_ms"]
+    yield Row("alarms/s to the consoles of 20 stations, two each", "alarms/s",
+              [alarms["sent"] / span], rate, at_least,
+              note=f"{sum(told.values()):,} changes told to {len(told)} consoles")
+    yield Row("  lost or double, records in PostgreSQL and alarms at consoles", "",
+              [figures["lost"] + figures["duplicate"] + figures["alarms"]["missing"] +
+               figures["alarms"]["twice"]], 0)
+    yield Row("  consoles that had to begin anew", "", [alarms["resyncs"] - len(told)], 0)
+    yield Row("  alarm to console, p99", "ms", [latency["p99"]],
+              note=f"p50 {latency['p50']:.1f} ms, longest {latency['max']:.1f} ms")
+    yield Row("  CPU of gatehoused per alarm, with its restore", "us",
+              [cpu / alarms["sent"] * 1e6])
+    yield Row("  resident memory of gatehoused at the end", "MiB", [rss[1] / 2 ** 20],
+              note=f"{rss[0] / 2 ** 20:.0f} MiB at the start")

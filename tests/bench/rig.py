@@ -60,14 +60,14 @@ class Rig:
         self.world.start()
         self.suite, self.group = self._negotiated()
 
-    def make_world(self, name, controllers, consoles=1, settings=None):
+    def make_world(self, name, controllers, consoles=1, settings=None, stations=("north",)):
         folder = self.folder / name
         folder.mkdir()
         world = World(folder, self.build, self.postgres.create_database())
         self._worlds.append(world)
         world.initialise()
         world.configure({**DAEMON_SETTINGS, **(settings or {})})
-        world.furnish(Estate(controllers, stations=("north",), consoles=consoles))
+        world.furnish(Estate(controllers, stations=stations, consoles=consoles))
         world.sql(DAYS)
         return world
 
