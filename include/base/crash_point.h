@@ -40,6 +40,7 @@
 	X(SNAPSHOT_SAVED, "snapshot-saved")       /* its snapshot is durable */                    \
 	X(RIGHTS_BEFORE, "rights-before")         /* rights are to be saved, nothing written */    \
 	X(RIGHTS_SAVED, "rights-saved")           /* they are durable, the hold not moved */       \
+	X(RIGHTS_HELD, "rights-held")             /* the hold is moved */                          \
 	X(COMMIT_BEGUN, "commit-begun")           /* the cursor is moved, no row copied */         \
 	X(COMMIT_COPIED, "commit-copied")         /* all rows are copied, COMMIT not sent */       \
 	X(COMMIT_SENT, "commit-sent")             /* COMMIT is sent, not answered */               \

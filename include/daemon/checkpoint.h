@@ -21,13 +21,14 @@ struct checkpoint_key {
 	uint32_t node;
 };
 
+/* The file, in the state's folder. */
+#define CHECKPOINT_NAME "checkpoint"
+
 /* Everything as bytes, ready to be written by another thread.  RC_AGAIN: more than
  * out's limit. */
 enum rc checkpoint_make(const struct checkpoint_key *key, uint64_t position,
 			const struct positions *positions, const struct desk *desk,
 			struct buf *out) MUST_CHECK;
-
-enum rc checkpoint_write(const char *dir, const struct buf *bytes, struct err *err) MUST_CHECK;
 
 /* Only what it proves of the journal, before that is open.  RC_EOF: there is no
  * checkpoint of this node; RC_INVALID: it is damaged. */

@@ -43,12 +43,6 @@ checkpoint_make(const struct checkpoint_key *key, uint64_t position,
 	return buf_append(out, crc, sizeof(crc));
 }
 
-enum rc
-checkpoint_write(const char *dir, const struct buf *bytes, struct err *err)
-{
-	return fs_replace_file(dir, "checkpoint", buf_front(bytes), buf_len(bytes), err);
-}
-
 /* What is in a checkpoint: parts of its bytes. */
 struct checkpoint_parts {
 	struct checkpoint_key key;

@@ -232,26 +232,27 @@ follower_journal_news(struct follower *follower)
 static bool
 follower_save(struct follower *follower)
 {
-	struct checkpointer *saver = &follower->saver;
+	uint64_t position = journal_reader_position(follower->reader);
+	struct buf bytes;
 	struct record record;
 	uint8_t flags;
 
-	if (checkpointer_is_busy(saver) || follower->journaled != desk_next(follower->desk) ||
+	if (saver_is_busy(&follower->saver) || follower->journaled != desk_next(follower->desk) ||
 	    findings_first(follower->findings, &record, &flags) ||
 	    follower->n_free != FOLLOWER_GROUPS)
 		return false;
-	saver->position = journal_reader_position(follower->reader);
-	if (saver->position == follower->saved_position)
+	if (position == follower->saved_position)
 		return true;
-	if (checkpoint_make(&follower->key, saver->position, follower->positions, follower->desk,
-			    &saver->bytes) != RC_OK) {
+	buf_init(&bytes, CHECKPOINT_LIMIT);
+	if (checkpoint_make(&follower->key, position, follower->positions, follower->desk,
+			    &bytes) != RC_OK) {
 		log_error("follower", "checkpoint not saved: larger than %d MiB",
 			  CHECKPOINT_LIMIT >> 20);
-		buf_fini(&saver->bytes);
+		buf_fini(&bytes);
 		return true;
 	}
-	follower->saved_position = saver->position;
-	checkpointer_begin(saver);
+	follower->saved_position = position;
+	saver_begin(&follower->saver, &bytes, position);
 	return true;
 }
 

@@ -3,8 +3,9 @@
 #ifndef GATEHOUSE_FOLLOWER_PRIV_H
 #define GATEHOUSE_FOLLOWER_PRIV_H
 
-#include "daemon/checkpointer.h"
+#include "daemon/checkpoint.h"
 #include "daemon/follower.h"
+#include "journal/saver.h"
 
 enum {
 	FOLLOWER_GROUPS = 4,
@@ -31,7 +32,8 @@ struct follower {
 	uint64_t journaled; /* changes before this number of the desk's ring are in the journal */
 	uint64_t saved_position;
 	uint64_t next_save_ms;
-	struct checkpointer saver;
+	struct saver saver; /* of checkpoints */
+	unsigned hold;      /* on the journal */
 	pthread_t thread;
 	bool started, stopping;
 	struct follower_counters counters;

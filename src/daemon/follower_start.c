@@ -168,19 +168,13 @@ follower_new(struct follower **out, const struct follower_conf *conf, struct jou
 	journal_id(journal, follower->key.journal_id);
 	follower->key.node = conf->node;
 	follower->findings = findings_new(&conf->findings);
-	rc = mailbox_init(&follower->saver.box, err);
-	if (rc == RC_OK)
-		rc = follower_new_loop(follower, err);
+	rc = follower_new_loop(follower, err);
 	if (rc != RC_OK)
 		return rc;
 	rc = follower_open_reader(follower, err);
 	if (rc != RC_OK)
 		return rc;
-	follower->saver.dir = conf->state_dir;
-	follower->saver.journal = journal;
-	follower->saver.done = loop_mailbox(follower->loop);
-	buf_init(&follower->saver.bytes, CHECKPOINT_LIMIT);
-	follower->saver.hold = journal_hold(journal, "desk", follower->saved_position);
+	follower->hold = journal_hold(journal, "desk", follower->saved_position);
 	follower->hub = hub_new(follower->desk, conf->credit_bytes);
 	hub_on_offer(follower->hub, follower_offered, follower);
 	return follower_replay(follower, replayed, err);
@@ -201,13 +195,25 @@ follower_mailbox(struct follower *follower)
 enum rc
 follower_start(struct follower *follower, struct err *err)
 {
-	enum rc rc = checkpointer_start(&follower->saver, err);
+	const struct saver_conf saver_conf = {
+		.room = "follower",
+		.what = "checkpoint",
+		.thread = "checkpoint",
+		.dir = follower->conf.state_dir,
+		.file = CHECKPOINT_NAME,
+		.journal = follower->journal,
+		.hold = follower->hold,
+		.done = loop_mailbox(follower->loop),
+		.before = CRASH_CHECKPOINT_BEFORE,
+		.saved = CRASH_CHECKPOINT_SAVED,
+		.held = CRASH_CHECKPOINT_HELD,
+	};
+	enum rc rc = saver_start(&follower->saver, &saver_conf, err);
 
 	if (rc != RC_OK)
 		return rc;
 	if (pthread_create(&follower->thread, NULL, follower_run, follower) != 0)
 		return err_fail(err, "could not start the desk's thread");
-	(void)pthread_setname_np(follower->saver.thread, "checkpoint");
 	(void)pthread_setname_np(follower->thread, "follower");
 	follower->started = true;
 	/* what replay found and no former run journaled */
@@ -226,7 +232,7 @@ follower_stop(struct follower *follower)
 	mail->kind = FOLLOWER_MAIL_STOP;
 	mailbox_post(loop_mailbox(follower->loop), mail);
 	(void)pthread_join(follower->thread, NULL);
-	checkpointer_stop(&follower->saver);
+	saver_stop(&follower->saver);
 	follower->started = false;
 }
 
@@ -262,9 +268,6 @@ follower_free(struct follower **out)
 	desk_free(&follower->desk);
 	positions_free(&follower->positions);
 	findings_free(&follower->findings);
-	buf_fini(&follower->saver.bytes);
-	if (follower->saver.box.fd > 0)
-		mailbox_fini(&follower->saver.box);
 	loop_free(&follower->loop);
 	free(follower);
 }

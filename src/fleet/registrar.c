@@ -158,7 +158,7 @@ registrar_housekeeping(struct registrar *r)
 		rights_expire(r->rights, clock_wall_us());
 		r->next_expire_ms = now_ms + EXPIRE_MS;
 	}
-	if (now_ms >= r->next_save_ms && saver_save(r))
+	if (now_ms >= r->next_save_ms && rights_file_save(r))
 		r->next_save_ms = now_ms + r->conf.snapshot_ms;
 }
 
@@ -306,7 +306,7 @@ registrar_finish(struct registrar *r)
 	r->stopping = true;
 	if (!r->ready)
 		return true;
-	return saver_save(r) && !atomic_load_explicit(&r->saver.busy, memory_order_acquire);
+	return rights_file_save(r) && !saver_is_busy(&r->saver);
 }
 
 const struct registrar_counters *
@@ -374,7 +374,7 @@ registrar_new(struct registrar **out, struct loop *loop, const struct registrar_
 		return rc;
 	r->tokens = token_index_new(r->keys);
 	from = registrar_load(r);
-	r->saver.hold = journal_hold(r->journal, "rights", from);
+	r->hold = journal_hold(r->journal, "rights", from);
 	rc = registrar_replay(r, from, err);
 	r->groups_end = journal_reader_position(r->reader);
 	registrar_tick(r);
@@ -389,7 +389,7 @@ registrar_free(struct registrar **out)
 	if (r == NULL)
 		return;
 	*out = NULL;
-	saver_stop(r);
+	saver_stop(&r->saver);
 	while (r->n_free > 0)
 		group_free(&r->free_groups[--r->n_free]);
 	group_free(&r->group);

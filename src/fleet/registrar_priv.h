@@ -16,10 +16,10 @@
 #ifndef GATEHOUSE_FLEET_REGISTRAR_PRIV_H
 #define GATEHOUSE_FLEET_REGISTRAR_PRIV_H
 
-#include <pthread.h>
 #include <uthash.h>
 
 #include "fleet/registrar.h"
+#include "journal/saver.h"
 #include "wire/card.h"
 
 enum {
@@ -83,22 +83,6 @@ struct finding {
 	char detail[240];
 };
 
-/* The snapshot on its way to the disk.  Owner of `bytes` while `busy`: its thread. */
-struct rights_saver {
-	pthread_t thread;
-	bool started;
-	struct mailbox box;
-	struct mailbox *done; /* rung when it is written */
-	struct buf bytes;
-	uint64_t position; /* that `bytes` stand for */
-	_Atomic bool busy;
-	_Atomic bool stop;
-	const char *dir;
-	struct journal *journal;
-	unsigned hold;
-	counter *saved_us;
-};
-
 /* Owner: the thread of its loop. */
 struct registrar {
 	struct loop *loop;
@@ -125,7 +109,8 @@ struct registrar {
 	struct finding *findings;
 	size_t n_findings, findings_room;
 	/* snapshot */
-	struct rights_saver saver;
+	struct saver saver;
+	unsigned hold; /* on the journal */
 	uint64_t next_save_ms, saved_position;
 	uint64_t next_expire_ms;
 	struct registrar_counters counters;
@@ -176,8 +161,7 @@ bool judge_emit(struct registrar *r);
 /* Fills r->rights and *position.  RC_EOF: there is none; RC_INVALID: damaged or foreign,
  * and then the rights are to be made anew. */
 enum rc rights_file_read(struct registrar *r, uint64_t *position, struct err *err) MUST_CHECK;
-void saver_stop(struct registrar *r);
 /* False: something is under way; try again. */
-bool saver_save(struct registrar *r);
+bool rights_file_save(struct registrar *r);
 
 #endif

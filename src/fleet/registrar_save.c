@@ -2,16 +2,13 @@
 /*
  * The snapshot: STATE_DIR/rights.snapshot holds magic, journal id, node, position, length,
  * the rights (register/rights.h), CRC32C of all before it.  Made by the registrar when
- * nothing is under way, written by a thread of its own, so that no decision waits for the
- * disk; then the hold on the journal moves up to its position.
+ * nothing is under way, and written by journal/saver.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
-#include "base/clock.h"
-#include "base/crash_point.h"
 #include "base/crc32c.h"
 #include "base/fs.h"
 #include "base/log.h"
@@ -81,105 +78,50 @@ snapshot_make(const struct registrar *r, uint64_t position, struct buf *out)
 	return buf_append(out, crc, sizeof(crc));
 }
 
-static void
-saver_write(struct rights_saver *saver)
-{
-	struct err err;
-	enum rc rc;
-
-	crash_point(CRASH_RIGHTS_BEFORE);
-	rc = fs_replace_file(saver->dir, SNAPSHOT_NAME, buf_front(&saver->bytes),
-			     buf_len(&saver->bytes), &err);
-	crash_point(CRASH_RIGHTS_SAVED);
-	if (rc == RC_OK) {
-		journal_hold_set(saver->journal, saver->hold, saver->position);
-		counter_set(saver->saved_us, (uint64_t)clock_wall_us());
-	} else {
-		log_error("rights", "snapshot not saved: %s", err.msg);
-	}
-	buf_fini(&saver->bytes);
-}
-
-static void *
-saver_run(void *arg)
-{
-	struct rights_saver *saver = arg;
-
-	for (;;) {
-		(void)mailbox_wait(&saver->box, -1);
-		(void)mailbox_take_all(&saver->box);
-		if (atomic_load_explicit(&saver->busy, memory_order_acquire)) {
-			saver_write(saver);
-			atomic_store_explicit(&saver->busy, false, memory_order_release);
-			mailbox_ring(saver->done);
-		}
-		if (atomic_load_explicit(&saver->stop, memory_order_acquire))
-			return NULL;
-	}
-}
-
 /* At the first snapshot: before it, nothing of the daemon need run. */
 static enum rc
-saver_start(struct registrar *r, struct err *err)
+saver_start_once(struct registrar *r, struct err *err)
 {
-	struct rights_saver *saver = &r->saver;
-	enum rc rc = mailbox_init(&saver->box, err);
-	int code;
+	const struct saver_conf conf = {
+		.room = "rights",
+		.what = "snapshot",
+		.thread = "rights",
+		.dir = r->conf.state_dir,
+		.file = SNAPSHOT_NAME,
+		.journal = r->journal,
+		.hold = r->hold,
+		.done = loop_mailbox(r->loop),
+		.saved_us = &r->counters.snapshot_us,
+		.before = CRASH_RIGHTS_BEFORE,
+		.saved = CRASH_RIGHTS_SAVED,
+		.held = CRASH_RIGHTS_HELD,
+	};
 
-	if (rc != RC_OK)
-		return rc;
-	saver->done = loop_mailbox(r->loop);
-	saver->dir = r->conf.state_dir;
-	saver->journal = r->journal;
-	saver->saved_us = &r->counters.snapshot_us;
-	code = pthread_create(&saver->thread, NULL, saver_run, saver);
-	if (code != 0) {
-		mailbox_fini(&saver->box);
-		return err_fail(err, "could not start a thread for the rights' snapshot: %s",
-				strerror(code));
-	}
-	saver->started = true;
-	return RC_OK;
+	return r->saver.started ? RC_OK : saver_start(&r->saver, &conf, err);
 }
 
 bool
-saver_save(struct registrar *r)
+rights_file_save(struct registrar *r)
 {
-	struct rights_saver *saver = &r->saver;
+	uint64_t position = journal_reader_position(r->reader);
+	struct buf bytes;
 	struct err err;
 
-	if (atomic_load_explicit(&saver->busy, memory_order_acquire) || !registrar_is_settled(r) ||
-	    r->n_findings > 0)
+	if (saver_is_busy(&r->saver) || !registrar_is_settled(r) || r->n_findings > 0)
 		return false;
-	if (!saver->started && saver_start(r, &err) != RC_OK) {
+	if (position == r->saved_position)
+		return true;
+	if (saver_start_once(r, &err) != RC_OK) {
 		log_error("rights", "snapshot not saved: %s", err.msg);
 		return true;
 	}
-	saver->position = journal_reader_position(r->reader);
-	if (saver->position == r->saved_position)
-		return true;
-	buf_init(&saver->bytes, SNAPSHOT_MAX);
-	if (snapshot_make(r, saver->position, &saver->bytes) != RC_OK) {
+	buf_init(&bytes, SNAPSHOT_MAX);
+	if (snapshot_make(r, position, &bytes) != RC_OK) {
 		log_error("rights", "snapshot not saved: larger than %d MiB", SNAPSHOT_MAX >> 20);
-		buf_fini(&saver->bytes);
+		buf_fini(&bytes);
 		return true;
 	}
-	r->saved_position = saver->position;
-	atomic_store_explicit(&saver->busy, true, memory_order_release);
-	mailbox_ring(&saver->box);
+	r->saved_position = position;
+	saver_begin(&r->saver, &bytes, position);
 	return true;
-}
-
-void
-saver_stop(struct registrar *r)
-{
-	struct rights_saver *saver = &r->saver;
-
-	if (!saver->started)
-		return;
-	atomic_store_explicit(&saver->stop, true, memory_order_release);
-	mailbox_ring(&saver->box);
-	must(pthread_join(saver->thread, NULL) == 0);
-	mailbox_fini(&saver->box);
-	saver->started = false;
 }

@@ -139,7 +139,9 @@ what_was_written_comes_back(void **state)
 
 	(void)state;
 	make_sample(&bytes);
-	assert_int_equal(checkpoint_write(dir, &bytes, &err), RC_OK);
+	assert_int_equal(
+		fs_replace_file(dir, CHECKPOINT_NAME, buf_front(&bytes), buf_len(&bytes), &err),
+		RC_OK);
 	assert_int_equal(checkpoint_read(dir, &key, &position, tables.positions, tables.desk, &err),
 			 RC_OK);
 	assert_int_equal(position, POSITION);
@@ -232,7 +234,9 @@ one_of_another_journal_is_refused(void **state)
 	other_journal.journal_id[0] ^= 1;
 	other_node.node++;
 	make_sample(&bytes);
-	assert_int_equal(checkpoint_write(dir, &bytes, &err), RC_OK);
+	assert_int_equal(
+		fs_replace_file(dir, CHECKPOINT_NAME, buf_front(&bytes), buf_len(&bytes), &err),
+		RC_OK);
 	assert_int_equal(read_with(&other_journal, &position, &err), RC_INVALID);
 	assert_non_null(strstr(err.msg, "another journal"));
 	assert_int_equal(read_with(&other_node, &position, &err), RC_INVALID);

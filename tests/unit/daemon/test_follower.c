@@ -500,7 +500,9 @@ write_checkpoint(struct world *w, uint64_t position, uint64_t alarm_position)
 	assert_non_null(desk_apply(desk, &record, false, alarm_position, 1));
 	buf_init(&bytes, 1 << 20);
 	assert_int_equal(checkpoint_make(&key, position, positions, desk, &bytes), RC_OK);
-	assert_int_equal(checkpoint_write(w->state_dir, &bytes, &err), RC_OK);
+	assert_int_equal(fs_replace_file(w->state_dir, CHECKPOINT_NAME, buf_front(&bytes),
+					 buf_len(&bytes), &err),
+			 RC_OK);
 	buf_fini(&bytes);
 	positions_free(&positions);
 	desk_free(&desk);
