@@ -5,20 +5,16 @@
  *
  * The parser's events are walked as they come, and whatever the table doesn't
  * expect ends the walk: so nesting is three levels deep at most, and the size
- * of the file is the only limit that is needed.  Anchors, aliases and tags are
- * refused: the one could multiply a small file, the other change what a text
- * means, and a person who reads the file should see what the daemon sees.
+ * of the file is the only limit that is needed.
  */
 #include "base/conf.h"
 
-#include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <yaml.h>
 
 #include "base/fs.h"
+#include "conf_file.h"
 #include "conf_priv.h"
 
 enum {
@@ -40,140 +36,14 @@ struct scope {
 
 struct reader {
 	const struct conf_schema *schema;
-	const char *path;
 	char *target;
-	struct err *err;
-	yaml_parser_t parser;
-	yaml_event_t at;       /* what is looked at */
+	struct conf_file file;
 	size_t *key_lines;     /* by key */
 	size_t *section_lines; /* by first key of the section: where it began; 0: not yet */
 	size_t *list_lines;    /* by list */
 };
 
-/* ---- Mistakes ------------------------------------------------------------ */
-
-static size_t
-reader_line(const struct reader *r)
-{
-	return r->at.start_mark.line + 1;
-}
-
-static enum rc reader_mistake(struct reader *r, size_t line, const char *fmt, ...)
-	PRINTF_LIKE(3, 4);
-
-static enum rc
-reader_mistake(struct reader *r, size_t line, const char *fmt, ...)
-{
-	char text[sizeof(r->err->msg)];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	return err_invalid(r->err, "%.160s:%zu: %s", r->path, line, text);
-}
-
-static const char *
-yaml_what(const yaml_event_t *event)
-{
-	/* libyaml's enum also counts the ends, which are found where something is missing */
-	if (event->type == YAML_SCALAR_EVENT)
-		return event->data.scalar.length > 0 ? "a value" : "nothing";
-	if (event->type == YAML_SEQUENCE_START_EVENT)
-		return "a list";
-	if (event->type == YAML_MAPPING_START_EVENT)
-		return "a mapping";
-	return "nothing";
-}
-
-/* Not a mistake in the file: whoever asks may try again. */
-static enum rc
-conf_no_memory(const char *path, struct err *err)
-{
-	errno = ENOMEM;
-	return err_sys(err, "could not read \"%s\"", path);
-}
-
-/* libyaml marks a problem in the file by place, one in its encoding by offset only. */
-static enum rc
-reader_yaml_failed(struct reader *r)
-{
-	const yaml_parser_t *parser = &r->parser;
-	size_t line = parser->problem_mark.line + 1;
-
-	if (parser->error == YAML_MEMORY_ERROR)
-		return conf_no_memory(r->path, r->err);
-	if (parser->error == YAML_READER_ERROR)
-		line = parser->mark.line + 1;
-	return reader_mistake(r, line, "not YAML: %s",
-			      parser->problem != NULL ? parser->problem : "unknown problem");
-}
-
-static enum rc
-reader_refuse(struct reader *r, const yaml_char_t *anchor, const yaml_char_t *tag)
-{
-	if (anchor != NULL)
-		return reader_mistake(r, reader_line(r),
-				      "found anchor \"&%.60s\", expected values "
-				      "written out",
-				      (const char *)anchor);
-	if (tag != NULL)
-		return reader_mistake(r, reader_line(r), "found tag \"%.60s\", expected none",
-				      (const char *)tag);
-	return RC_OK;
-}
-
-/* Goes on to the next event. */
-static enum rc
-reader_next(struct reader *r)
-{
-	yaml_event_delete(&r->at);
-	if (!yaml_parser_parse(&r->parser, &r->at))
-		return reader_yaml_failed(r);
-	if (r->at.type == YAML_ALIAS_EVENT)
-		return reader_mistake(r, reader_line(r),
-				      "found alias \"*%.60s\", expected values "
-				      "written out",
-				      (const char *)r->at.data.alias.anchor);
-	if (r->at.type == YAML_SCALAR_EVENT)
-		return reader_refuse(r, r->at.data.scalar.anchor, r->at.data.scalar.tag);
-	if (r->at.type == YAML_SEQUENCE_START_EVENT)
-		return reader_refuse(r, r->at.data.sequence_start.anchor,
-				     r->at.data.sequence_start.tag);
-	if (r->at.type == YAML_MAPPING_START_EVENT)
-		return reader_refuse(r, r->at.data.mapping_start.anchor,
-				     r->at.data.mapping_start.tag);
-	return RC_OK;
-}
-
-/* True where a section was written and nothing in it, as when all is commented out. */
-static bool
-reader_at_nothing(const struct reader *r)
-{
-	return r->at.type == YAML_SCALAR_EVENT && r->at.data.scalar.length == 0 &&
-	       r->at.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-}
-
 /* ---- Names --------------------------------------------------------------- */
-
-/* A name as found, for a search: NULL and a mistake when it can't be one. */
-static const char *
-reader_name(struct reader *r, const char *expected)
-{
-	const char *name = (const char *)r->at.data.scalar.value;
-
-	if (r->at.type != YAML_SCALAR_EVENT || r->at.data.scalar.length == 0) {
-		(void)reader_mistake(r, reader_line(r), "found %s, expected %s", yaml_what(&r->at),
-				     expected);
-		return NULL;
-	}
-	if (r->at.data.scalar.length > CONF_NAME_MAX || strlen(name) != r->at.data.scalar.length) {
-		(void)reader_mistake(r, reader_line(r), "found \"%.60s...\", expected %s", name,
-				     expected);
-		return NULL;
-	}
-	return name;
-}
 
 static enum rc
 reader_unknown_section(struct reader *r, const char *name)
@@ -181,9 +51,10 @@ reader_unknown_section(struct reader *r, const char *name)
 	char nearest[CONF_NAME_MAX + 1];
 
 	if (!conf_nearest_section(r->schema, name, nearest))
-		return reader_mistake(r, reader_line(r), "unknown section \"%s\"", name);
-	return reader_mistake(r, reader_line(r), "unknown section \"%s\", did you mean \"%s\"?",
-			      name, nearest);
+		return conf_file_mistake(&r->file, conf_file_line(&r->file),
+					 "unknown section \"%s\"", name);
+	return conf_file_mistake(&r->file, conf_file_line(&r->file),
+				 "unknown section \"%s\", did you mean \"%s\"?", name, nearest);
 }
 
 static enum rc
@@ -193,10 +64,11 @@ reader_unknown_key(struct reader *r, const struct scope *scope, const char *name
 		conf_nearest_key(scope->keys, scope->n_keys, scope->section, name);
 
 	if (nearest == NULL)
-		return reader_mistake(r, reader_line(r), "unknown key \"%s%s\"", scope->label,
-				      name);
-	return reader_mistake(r, reader_line(r), "unknown key \"%s%s\", did you mean \"%s\"?",
-			      scope->label, name, nearest->name);
+		return conf_file_mistake(&r->file, conf_file_line(&r->file), "unknown key \"%s%s\"",
+					 scope->label, name);
+	return conf_file_mistake(&r->file, conf_file_line(&r->file),
+				 "unknown key \"%s%s\", did you mean \"%s\"?", scope->label, name,
+				 nearest->name);
 }
 
 /* ---- Values -------------------------------------------------------------- */
@@ -205,37 +77,40 @@ reader_unknown_key(struct reader *r, const struct scope *scope, const char *name
 static enum rc
 reader_bad_value(struct reader *r, const struct scope *scope, const struct conf_key *key)
 {
-	const char *text = (const char *)r->at.data.scalar.value;
+	const char *text = (const char *)r->file.at.data.scalar.value;
 	char expected[160];
 	int64_t number;
 	const char *quote = conf_int_parse(text, &number) ? "" : "\"";
 	const char *cut = strlen(text) > CONF_SHOWN_MAX ? "..." : "";
 
-	return reader_mistake(r, reader_line(r), "\"%s%s\" is %s%.*s%s%s, expected %s",
-			      scope->label, conf_short_name(key), quote, CONF_SHOWN_MAX, text, cut,
-			      quote, conf_expected(key, expected, sizeof(expected)));
+	return conf_file_mistake(&r->file, conf_file_line(&r->file),
+				 "\"%s%s\" is %s%.*s%s%s, expected %s", scope->label,
+				 conf_short_name(key), quote, CONF_SHOWN_MAX, text, cut, quote,
+				 conf_expected(key, expected, sizeof(expected)));
 }
 
 static enum rc
 reader_value(struct reader *r, const struct scope *scope, const struct conf_key *key)
 {
-	enum rc rc = reader_next(r);
+	enum rc rc = conf_file_next(&r->file);
 	const char *text;
 	char expected[160];
 
 	if (rc != RC_OK)
 		return rc;
-	if (r->at.type != YAML_SCALAR_EVENT)
-		return reader_mistake(r, reader_line(r), "\"%s%s\" is %s, expected %s",
-				      scope->label, conf_short_name(key), yaml_what(&r->at),
-				      conf_expected(key, expected, sizeof(expected)));
-	text = (const char *)r->at.data.scalar.value;
+	if (r->file.at.type != YAML_SCALAR_EVENT)
+		return conf_file_mistake(&r->file, conf_file_line(&r->file),
+					 "\"%s%s\" is %s, expected %s", scope->label,
+					 conf_short_name(key), conf_file_what(&r->file),
+					 conf_expected(key, expected, sizeof(expected)));
+	text = (const char *)r->file.at.data.scalar.value;
 	/* "\0" in double quotes is YAML, but no text of ours */
-	if (strlen(text) != r->at.data.scalar.length)
-		return reader_mistake(r, reader_line(r), "\"%s%s\" has a zero byte, expected %s",
-				      scope->label, conf_short_name(key),
-				      conf_expected(key, expected, sizeof(expected)));
-	if (!conf_value_set(key, r->path, text, scope->target))
+	if (strlen(text) != r->file.at.data.scalar.length)
+		return conf_file_mistake(&r->file, conf_file_line(&r->file),
+					 "\"%s%s\" has a zero byte, expected %s", scope->label,
+					 conf_short_name(key),
+					 conf_expected(key, expected, sizeof(expected)));
+	if (!conf_value_set(key, r->file.path, text, scope->target))
 		return reader_bad_value(r, scope, key);
 	return RC_OK;
 }
@@ -256,7 +131,7 @@ scope_find(const struct scope *scope, const char *name)
 static enum rc
 reader_pair(struct reader *r, const struct scope *scope)
 {
-	const char *name = reader_name(r, "the name of a key");
+	const char *name = conf_file_name(&r->file, "the name of a key");
 	const struct conf_key *key;
 	size_t *line;
 
@@ -267,9 +142,10 @@ reader_pair(struct reader *r, const struct scope *scope)
 		return reader_unknown_key(r, scope, name);
 	line = &scope->lines[key - scope->keys];
 	if (*line != 0)
-		return reader_mistake(r, reader_line(r), "\"%s%s\" is set again, first in line %zu",
-				      scope->label, name, *line);
-	*line = reader_line(r);
+		return conf_file_mistake(&r->file, conf_file_line(&r->file),
+					 "\"%s%s\" is set again, first in line %zu", scope->label,
+					 name, *line);
+	*line = conf_file_line(&r->file);
 	return reader_value(r, scope, key);
 }
 
@@ -280,8 +156,8 @@ reader_pairs(struct reader *r, const struct scope *scope)
 	enum rc rc;
 
 	for (;;) {
-		rc = reader_next(r);
-		if (rc != RC_OK || r->at.type == YAML_MAPPING_END_EVENT)
+		rc = conf_file_next(&r->file);
+		if (rc != RC_OK || r->file.at.type == YAML_MAPPING_END_EVENT)
 			return rc;
 		rc = reader_pair(r, scope);
 		if (rc != RC_OK)
@@ -298,10 +174,10 @@ scope_fill(struct reader *r, const struct scope *scope, const struct conf_key *k
 	if (scope->lines[key - scope->keys] != 0)
 		return RC_OK;
 	if (key->fallback == NULL)
-		return reader_mistake(r, line, "\"%s%s\" is missing, expected %s", scope->label,
-				      conf_short_name(key),
-				      conf_expected(key, expected, sizeof(expected)));
-	must(conf_value_set(key, r->path, key->fallback, scope->target));
+		return conf_file_mistake(&r->file, line, "\"%s%s\" is missing, expected %s",
+					 scope->label, conf_short_name(key),
+					 conf_expected(key, expected, sizeof(expected)));
+	must(conf_value_set(key, r->file.path, key->fallback, scope->target));
 	return RC_OK;
 }
 
@@ -334,12 +210,12 @@ reader_item(struct reader *r, const struct conf_list *list, char *item, size_t n
 {
 	struct scope scope = {
 		.keys = list->keys, .n_keys = list->n_keys, .section = "", .target = item};
-	size_t line = reader_line(r);
+	size_t line = conf_file_line(&r->file);
 	enum rc rc;
 
-	if (r->at.type != YAML_MAPPING_START_EVENT)
-		return reader_mistake(r, line, "\"%s[%zu]\" is %s, expected a mapping", list->name,
-				      number, yaml_what(&r->at));
+	if (r->file.at.type != YAML_MAPPING_START_EVENT)
+		return conf_file_mistake(&r->file, line, "\"%s[%zu]\" is %s, expected a mapping",
+					 list->name, number, conf_file_what(&r->file));
 	snprintf(scope.label, sizeof(scope.label), "%s[%zu].", list->name, number);
 	scope.lines = xcalloc(list->n_keys, sizeof(*scope.lines));
 	rc = reader_pairs(r, &scope);
@@ -359,13 +235,13 @@ reader_items(struct reader *r, const struct conf_list *list)
 	enum rc rc;
 
 	for (;;) {
-		rc = reader_next(r);
-		if (rc != RC_OK || r->at.type == YAML_SEQUENCE_END_EVENT)
+		rc = conf_file_next(&r->file);
+		if (rc != RC_OK || r->file.at.type == YAML_SEQUENCE_END_EVENT)
 			return rc;
 		if (*count == list->max)
-			return reader_mistake(r, reader_line(r),
-					      "\"%s\" has more items, expected at most %zu",
-					      list->name, list->max);
+			return conf_file_mistake(&r->file, conf_file_line(&r->file),
+						 "\"%s\" has more items, expected at most %zu",
+						 list->name, list->max);
 		*items = xrealloc(*items, (*count + 1) * list->item_size);
 		char *item = (char *)*items + *count * list->item_size;
 
@@ -384,9 +260,9 @@ static enum rc
 reader_begin(struct reader *r, const char *name, size_t *line)
 {
 	if (*line != 0)
-		return reader_mistake(r, reader_line(r), "\"%s\" is set again, first in line %zu",
-				      name, *line);
-	*line = reader_line(r);
+		return conf_file_mistake(&r->file, conf_file_line(&r->file),
+					 "\"%s\" is set again, first in line %zu", name, *line);
+	*line = conf_file_line(&r->file);
 	return RC_OK;
 }
 
@@ -396,12 +272,13 @@ reader_list(struct reader *r, const struct conf_list *list)
 	enum rc rc = reader_begin(r, list->name, &r->list_lines[list - r->schema->lists]);
 
 	if (rc == RC_OK)
-		rc = reader_next(r);
-	if (rc != RC_OK || reader_at_nothing(r))
+		rc = conf_file_next(&r->file);
+	if (rc != RC_OK || conf_file_at_nothing(&r->file))
 		return rc;
-	if (r->at.type != YAML_SEQUENCE_START_EVENT)
-		return reader_mistake(r, reader_line(r), "\"%s\" is %s, expected a list",
-				      list->name, yaml_what(&r->at));
+	if (r->file.at.type != YAML_SEQUENCE_START_EVENT)
+		return conf_file_mistake(&r->file, conf_file_line(&r->file),
+					 "\"%s\" is %s, expected a list", list->name,
+					 conf_file_what(&r->file));
 	return reader_items(r, list);
 }
 
@@ -421,19 +298,20 @@ reader_section(struct reader *r, const char *name, size_t first)
 	snprintf(scope.label, sizeof(scope.label), "%s.", name);
 	scope.section = section;
 	if (rc == RC_OK)
-		rc = reader_next(r);
-	if (rc != RC_OK || reader_at_nothing(r))
+		rc = conf_file_next(&r->file);
+	if (rc != RC_OK || conf_file_at_nothing(&r->file))
 		return rc;
-	if (r->at.type != YAML_MAPPING_START_EVENT)
-		return reader_mistake(r, reader_line(r), "\"%s\" is %s, expected a mapping",
-				      section, yaml_what(&r->at));
+	if (r->file.at.type != YAML_MAPPING_START_EVENT)
+		return conf_file_mistake(&r->file, conf_file_line(&r->file),
+					 "\"%s\" is %s, expected a mapping", section,
+					 conf_file_what(&r->file));
 	return reader_pairs(r, &scope);
 }
 
 static enum rc
 reader_section_or_list(struct reader *r)
 {
-	const char *name = reader_name(r, "the name of a section");
+	const char *name = conf_file_name(&r->file, "the name of a section");
 
 	if (name == NULL)
 		return RC_INVALID;
@@ -452,16 +330,16 @@ reader_section_or_list(struct reader *r)
 static enum rc
 reader_document(struct reader *r)
 {
-	enum rc rc = reader_next(r);
+	enum rc rc = conf_file_next(&r->file);
 
-	if (rc != RC_OK || reader_at_nothing(r))
+	if (rc != RC_OK || conf_file_at_nothing(&r->file))
 		return rc;
-	if (r->at.type != YAML_MAPPING_START_EVENT)
-		return reader_mistake(r, reader_line(r), "found %s, expected sections",
-				      yaml_what(&r->at));
+	if (r->file.at.type != YAML_MAPPING_START_EVENT)
+		return conf_file_mistake(&r->file, conf_file_line(&r->file),
+					 "found %s, expected sections", conf_file_what(&r->file));
 	for (;;) {
-		rc = reader_next(r);
-		if (rc != RC_OK || r->at.type == YAML_MAPPING_END_EVENT)
+		rc = conf_file_next(&r->file);
+		if (rc != RC_OK || r->file.at.type == YAML_MAPPING_END_EVENT)
 			return rc;
 		rc = reader_section_or_list(r);
 		if (rc != RC_OK)
@@ -473,20 +351,20 @@ reader_document(struct reader *r)
 static enum rc
 reader_stream(struct reader *r)
 {
-	enum rc rc = reader_next(r);
+	enum rc rc = conf_file_next(&r->file);
 
 	if (rc == RC_OK)
-		rc = reader_next(r);
-	if (rc != RC_OK || r->at.type == YAML_STREAM_END_EVENT)
+		rc = conf_file_next(&r->file);
+	if (rc != RC_OK || r->file.at.type == YAML_STREAM_END_EVENT)
 		return rc;
 	rc = reader_document(r);
 	if (rc == RC_OK) /* the document's end */
-		rc = reader_next(r);
+		rc = conf_file_next(&r->file);
 	if (rc == RC_OK)
-		rc = reader_next(r);
-	if (rc == RC_OK && r->at.type != YAML_STREAM_END_EVENT)
-		return reader_mistake(r, reader_line(r),
-				      "found another document, expected only one");
+		rc = conf_file_next(&r->file);
+	if (rc == RC_OK && r->file.at.type != YAML_STREAM_END_EVENT)
+		return conf_file_mistake(&r->file, conf_file_line(&r->file),
+					 "found another document, expected only one");
 	return rc;
 }
 
@@ -510,7 +388,8 @@ reader_fill(struct reader *r)
 		/* sections stand together: another name begins another section */
 		if (strncmp(schema->keys[first].name, schema->keys[i].name, len + 1) != 0)
 			first = i;
-		line = r->section_lines[first] != 0 ? r->section_lines[first] : reader_line(r);
+		line = r->section_lines[first] != 0 ? r->section_lines[first]
+						    : conf_file_line(&r->file);
 		rc = scope_fill(r, &scope, &schema->keys[i], line);
 	}
 	for (size_t i = 0; rc == RC_OK && i < schema->n_lists; i++) {
@@ -518,10 +397,11 @@ reader_fill(struct reader *r)
 		size_t n = *list_count(list, r->target);
 
 		if (n < list->min)
-			rc = reader_mistake(
-				r, r->list_lines[i] != 0 ? r->list_lines[i] : reader_line(r),
-				"\"%s\" has %zu items, expected at least %zu", list->name, n,
-				list->min);
+			rc = conf_file_mistake(&r->file,
+					       r->list_lines[i] != 0 ? r->list_lines[i]
+								     : conf_file_line(&r->file),
+					       "\"%s\" has %zu items, expected at least %zu",
+					       list->name, n, list->min);
 	}
 	return rc;
 }
@@ -530,15 +410,15 @@ enum rc
 conf_parse(const struct conf_schema *schema, const char *path, const void *text, size_t n,
 	   void *target, struct err *err)
 {
-	struct reader r = {.schema = schema, .path = path, .target = target, .err = err};
+	struct reader r = {.schema = schema, .target = target};
 	enum rc rc;
 
 	if (n > CONF_FILE_MAX_BYTES)
 		return err_invalid(err, "%.160s:1: the file has %zu bytes, expected at most %d",
 				   path, n, CONF_FILE_MAX_BYTES);
-	if (!yaml_parser_initialize(&r.parser))
-		return conf_no_memory(path, err);
-	yaml_parser_set_input_string(&r.parser, text, n);
+	rc = conf_file_open(&r.file, path, text, n, err);
+	if (rc != RC_OK)
+		return rc;
 	/* one more each: the table may have none of a sort */
 	r.key_lines = xcalloc(schema->n_keys + 1, sizeof(size_t));
 	r.section_lines = xcalloc(schema->n_keys + 1, sizeof(size_t));
@@ -555,8 +435,7 @@ conf_parse(const struct conf_schema *schema, const char *path, const void *text,
 	free(r.list_lines);
 	free(r.section_lines);
 	free(r.key_lines);
-	yaml_event_delete(&r.at);
-	yaml_parser_delete(&r.parser);
+	conf_file_close(&r.file);
 	return rc;
 }
 
