@@ -22,11 +22,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <uthash.h>
 
 #include "base/fs.h"
+#include "base/secret_file.h"
 
 struct card_site {
 	uint32_t site_id;
@@ -50,29 +50,12 @@ struct card_keys {
 /* ---- Key files ----------------------------------------------------------- */
 
 static enum rc
-key_check_mode(const char *path, struct err *err)
-{
-	struct stat st;
-
-	if (stat(path, &st) != 0)
-		return err_sys(err, "could not read key file \"%s\"", path);
-	if ((st.st_mode & 077) != 0)
-		return err_invalid(err,
-				   "key file \"%s\" has mode %04o, expected 0600: "
-				   "others must not read it",
-				   path, (unsigned)(st.st_mode & 07777));
-	return RC_OK;
-}
-
-static enum rc
 key_read(const char *path, uint8_t key[CARD_KEY_BYTES], struct err *err)
 {
 	uint8_t *bytes = NULL;
 	size_t n = 0;
-	enum rc rc = key_check_mode(path, err);
+	enum rc rc = secret_file_read(path, 1024, &bytes, &n, err);
 
-	if (rc == RC_OK)
-		rc = fs_read_file(path, 1024, &bytes, &n, err);
 	if (rc != RC_OK)
 		return rc;
 	if (n == CARD_KEY_BYTES)
