@@ -26,7 +26,7 @@ OPT    := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SAN) -fno-sanitize-recover
 endif
 
 PKGS      := libevent_core libevent_extra libevent_openssl openssl libpq libprotobuf-c \
-             yaml-0.1 jansson libisal libsystemd glib-2.0 nettle
+             yaml-0.1 jansson libisal libsystemd glib-2.0 nettle libcurl
 PKG_FLAGS := $(patsubst -I%,-isystem %,$(shell pkg-config --cflags $(PKGS) 2>/dev/null))
 PKG_LIBS  := $(shell pkg-config --libs $(PKGS) 2>/dev/null) -lcsv
 # what gatehousectl alone needs: door labels

@@ -52,7 +52,8 @@ libpq-fe.h src/store/|src/sim/verify|src/web/reader
 nettle/ src/wire/|src/sim/held
 gatehouse.pb-c.h src/wire/|src/sim/|include/sim/|src/ctl/desk_msg
 glib.h src/register/zone|src/ctl/when|src/sim/held
-event2/ src/base/(loop|listen|operator)|src/wire/(stream|https)|src/daemon/gatehoused|src/web/(http|api|feeds|pending|web)\.c
+event2/ src/base/(loop|listen|operator)|src/wire/(stream|https)|src/daemon/gatehoused|src/web/(http|api|feeds|pending|web|caller)\.c
+curl/ src/web/caller\.c
 yaml.h src/base/conf|src/ctl/setup_yaml
 TABLE
 

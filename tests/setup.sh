@@ -19,7 +19,7 @@ packages_of()
 		echo gcc libc6-dev make pkg-config libevent-dev libssl-dev libpq-dev \
 			libprotobuf-c-dev protobuf-c-compiler protobuf-compiler libyaml-dev \
 			libjansson-dev uthash-dev libcsv-dev libisal-dev libsystemd-dev nettle-dev \
-			libglib2.0-dev \
+			libglib2.0-dev libcurl4-openssl-dev \
 			libqrencode-dev libpango1.0-dev fonts-dejavu-core
 		;;
 	test)

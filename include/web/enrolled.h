@@ -21,6 +21,8 @@ struct enrolled {
 
 /* Looks the host's address up, too.  RC_INVALID names the file and what is wrong. */
 enum rc enrolled_load(struct enrolled *enrolled, const char *dir, struct err *err) MUST_CHECK;
+/* Shares the certificate. */
+void enrolled_copy(struct enrolled *to, const struct enrolled *from);
 void enrolled_fini(struct enrolled *enrolled);
 
 #endif

@@ -30,6 +30,21 @@ struct upstreams_conf {
 	void *arg;
 };
 
+/* Who is told what comes; within these calls a taker may hold it, and must not free it. */
+struct upstream_taker {
+	/* Where to go on behind in the stream of that node; 0: with all that stands. */
+	uint64_t (*welcome)(void *arg, uint32_t node);
+	void (*connected)(void *arg, bool connected);
+	void (*alarm)(void *arg, const struct console_alarm *alarm);
+	/* What follows, up to the end, is all that stands. */
+	void (*resync)(void *arg, const char *reason);
+	void (*snapshot_end)(void *arg, uint64_t position);
+	/* All up to here has come. */
+	void (*position)(void *arg, uint64_t position);
+	/* All that there is for now was told. */
+	void (*news)(void *arg);
+};
+
 /* `streams` is borrowed, and must be turned by its owner. */
 struct upstreams *upstreams_new(struct stream_set *streams, const struct upstreams_conf *conf);
 void upstreams_free(struct upstreams **upstreams);
@@ -46,6 +61,16 @@ size_t upstreams_connected(const struct upstreams *upstreams);
 struct upstream *upstreams_find(struct upstreams *upstreams, const char *station,
 				enum web_right right);
 struct station *upstream_station(struct upstream *upstream);
+/* A further connection of the same console as dispatchers have, for this taker alone; NULL
+ * when none is enrolled.  Not counted, and not found, with those of the pages. */
+struct upstream *upstreams_join(struct upstreams *upstreams, const char *station,
+				const struct console_filter *filter,
+				const struct upstream_taker *taker, void *arg);
+/* Ends one that was joined; its taker is told nothing more after this. */
+void upstream_leave(struct upstream **upstream);
+/* Nothing more is taken until it is let go: TCP pushes back, and the daemon may end the
+ * connection, which then waits, too. */
+void upstream_hold(struct upstream *upstream, bool held);
 /* One watches more, or one less. */
 void upstream_watch(struct upstream *upstream);
 void upstream_unwatch(struct upstream *upstream);

@@ -74,9 +74,17 @@ struct console_news {
 enum rc console_news_decode(struct arena *arena, const uint8_t *bytes, size_t n,
 			    struct console_news *news, struct err *err) MUST_CHECK;
 
+/* Which alarms somebody wants to be told of; all zeros: all. */
+struct console_filter {
+	enum severity severity_min;
+	size_t n_kinds; /* 0: all */
+	uint16_t kinds[SUBSCRIBE_KINDS_MAX];
+};
+
 /* Each returns the number of bytes. */
 size_t console_say_hello(uint8_t out[CONSOLE_ANSWER_MAX], const char *software);
-size_t console_say_subscribe(uint8_t out[CONSOLE_ANSWER_MAX], uint64_t from_position);
+size_t console_say_subscribe(uint8_t out[CONSOLE_ANSWER_MAX], uint64_t from_position,
+			     const struct console_filter *filter);
 /* The request's texts must be of their length. */
 size_t console_say_action(uint8_t out[CONSOLE_ANSWER_MAX], const struct action_request *request);
 /* At most SHOWN_MAX. */

@@ -141,17 +141,26 @@ event_alarm_data(const struct console_alarm *alarm)
 	return data;
 }
 
+/* An alarm may change twice in one microsecond: where there is a place, it tells them
+ * apart. */
+static json_t *
+event_name(const char *event, const char *id, const char *subject, int64_t time_us)
+{
+	return id != NULL ? json_sprintf("%s/%s/%s", event, id, subject)
+			  : json_sprintf("%s/%" PRId64 "/%s", event, time_us, subject);
+}
+
 char *
-event_frame(const char *event, const char *id, uint32_t node, const char *subject, int64_t time_us,
-	    json_t *data, size_t *n)
+event_json(const char *event, const char *id, uint32_t node, const char *subject, int64_t time_us,
+	   json_t *data)
 {
 	json_t *root = json_object();
-	char source[32], type[64], *json, *frame;
+	char source[32], type[64], *json;
 
 	(void)snprintf(source, sizeof(source), "urn:gatehouse:node:%" PRIu32, node);
 	(void)snprintf(type, sizeof(type), "gatehouse.%s", event);
 	put(root, "specversion", json_string("1.0"));
-	put(root, "id", json_sprintf("%s/%" PRId64 "/%s", event, time_us, subject));
+	put(root, "id", event_name(event, id, subject, time_us));
 	put(root, "source", json_string(source));
 	put(root, "type", json_string(type));
 	put(root, "subject", json_string(subject));
@@ -161,6 +170,15 @@ event_frame(const char *event, const char *id, uint32_t node, const char *subjec
 	json = json_dumps(root, JSON_COMPACT);
 	must(json != NULL);
 	json_decref(root);
+	return json;
+}
+
+char *
+event_frame(const char *event, const char *id, uint32_t node, const char *subject, int64_t time_us,
+	    json_t *data, size_t *n)
+{
+	char *json = event_json(event, id, node, subject, time_us, data), *frame;
+
 	frame = xasprintf("%s%s%sevent: %s\ndata: %s\n\n", id != NULL ? "id: " : "",
 			  id != NULL ? id : "", id != NULL ? "\n" : "", event, json);
 	free(json);

@@ -78,6 +78,15 @@ enrolled_load(struct enrolled *enrolled, const char *dir, struct err *err)
 }
 
 void
+enrolled_copy(struct enrolled *to, const struct enrolled *from)
+{
+	*to = *from;
+	to->name = xstrdup(from->name);
+	to->station = xstrdup(from->station);
+	to->tls = tls_ref(from->tls);
+}
+
+void
 enrolled_fini(struct enrolled *enrolled)
 {
 	free(enrolled->name);

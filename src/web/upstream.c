@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Consoles of our own.  What they have to say again after a loss is in the station:
- * its position.
+ * Consoles of our own.  What they have to say again after a loss is the taker's: a station
+ * of the pages, or a webhook.
  */
 #include "web/upstream.h"
 
@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "base/log_source.h"
 #include "base/version.h"
+#include "upstream_priv.h"
 #include "web/enrolled.h"
 #include "wire/frame.h"
 
@@ -37,13 +38,17 @@ enum upstream_state {
 struct upstream {
 	struct upstreams *all;
 	struct enrolled console;
-	struct station *station;
+	struct station *station; /* of the pages; NULL: it is somebody else's */
+	const struct upstream_taker *taker;
+	void *taker_arg;
+	struct console_filter filter;
 	enum upstream_state state;
 	struct stream *stream;
 	size_t watchers;
 	uint64_t unwatched_ms; /* since when nobody watches */
 	uint64_t retry_at_ms, heard_ms, spoke_ms, keepalive_ms;
 	unsigned failures; /* in a row */
+	bool held;
 	LIST_ENTRY(upstream) in_all;
 };
 
@@ -82,6 +87,15 @@ upstream_plan_return(struct upstream *upstream)
 }
 
 static void
+upstream_news(struct upstream *upstream)
+{
+	if (upstream->station != NULL)
+		upstream->all->conf.on_news(upstream->all->conf.arg, upstream->station);
+	else
+		upstream->taker->news(upstream->taker_arg);
+}
+
+static void
 upstream_down(struct upstream *upstream)
 {
 	bool was_ready = upstream->state == UPSTREAM_READY;
@@ -89,12 +103,13 @@ upstream_down(struct upstream *upstream)
 	upstream->stream = NULL;
 	upstream->state = upstream->watchers > 0 ? UPSTREAM_AWAY : UPSTREAM_IDLE;
 	upstream_plan_return(upstream);
-	station_set_connected(upstream->station, false);
+	upstream->taker->connected(upstream->taker_arg, false);
 	if (was_ready) {
 		log_info("upstream", "console=%s station=%s disconnected", upstream->console.name,
 			 upstream->console.station);
-		upstream->all->conf.on_lost(upstream->all->conf.arg, upstream);
-		upstream->all->conf.on_news(upstream->all->conf.arg, upstream->station);
+		if (upstream->station != NULL)
+			upstream->all->conf.on_lost(upstream->all->conf.arg, upstream);
+		upstream_news(upstream);
 	}
 }
 
@@ -164,6 +179,7 @@ static void
 upstream_take_welcome(struct upstream *upstream, const struct console_news *news)
 {
 	uint8_t out[CONSOLE_ANSWER_MAX];
+	uint64_t position;
 
 	if (upstream->state != UPSTREAM_GREETING) {
 		upstream_close(upstream, "the daemon welcomes twice");
@@ -176,12 +192,11 @@ upstream_take_welcome(struct upstream *upstream, const struct console_news *news
 	upstream->state = UPSTREAM_READY;
 	upstream->failures = 0;
 	upstream->keepalive_ms = (uint64_t)news->welcome.keepalive_s * 1000;
-	station_set_node(upstream->station, news->welcome.node);
-	upstream_say(upstream, out,
-		     console_say_subscribe(out, station_position(upstream->station)));
+	position = upstream->taker->welcome(upstream->taker_arg, news->welcome.node);
+	upstream_say(upstream, out, console_say_subscribe(out, position, &upstream->filter));
 	if (upstream->state != UPSTREAM_READY)
 		return;
-	station_set_connected(upstream->station, true);
+	upstream->taker->connected(upstream->taker_arg, true);
 	log_info("upstream", "console=%s station=%s connected", upstream->console.name,
 		 upstream->console.station);
 }
@@ -198,20 +213,21 @@ upstream_take_goaway(struct upstream *upstream, const struct console_news *news)
 static void
 upstream_take(struct upstream *upstream, const struct console_news *news)
 {
-	struct station *station = upstream->station;
+	const struct upstream_taker *taker = upstream->taker;
+	void *arg = upstream->taker_arg;
 
 	switch (news->type) {
 	case CONSOLE_NEWS_WELCOME:
 		upstream_take_welcome(upstream, news);
 		break;
 	case CONSOLE_NEWS_ALARM:
-		station_take_alarm(station, &news->alarm);
+		taker->alarm(arg, &news->alarm);
 		break;
 	case CONSOLE_NEWS_RESYNC:
-		station_begin_resync(station);
+		taker->resync(arg, news->resync_reason);
 		break;
 	case CONSOLE_NEWS_SNAPSHOT_END:
-		station_end_resync(station, news->position);
+		taker->snapshot_end(arg, news->position);
 		break;
 	case CONSOLE_NEWS_GOAWAY:
 		upstream_take_goaway(upstream, news);
@@ -220,7 +236,7 @@ upstream_take(struct upstream *upstream, const struct console_news *news)
 		upstream->all->conf.on_result(upstream->all->conf.arg, &news->result);
 		break;
 	case CONSOLE_NEWS_KEEP_ALIVE:
-		station_note_end(station, news->position);
+		taker->position(arg, news->position);
 		break;
 	case CONSOLE_NEWS_OTHER:
 		break;
@@ -235,8 +251,9 @@ upstream_bytes_cb(void *arg, struct stream *stream, const uint8_t *bytes, size_t
 	size_t done = 0;
 
 	upstream->heard_ms = clock_mono_ms();
-	/* a message may have closed the stream; what follows it is nobody's then */
-	while (upstream->stream == stream) {
+	/* a message may have closed the stream; what follows it is nobody's then.  Or its
+	 * taker may hold it, and what follows is kept */
+	while (upstream->stream == stream && !upstream->held) {
 		const uint8_t *payload;
 		size_t len, used;
 		struct console_news news;
@@ -258,7 +275,7 @@ upstream_bytes_cb(void *arg, struct stream *stream, const uint8_t *bytes, size_t
 			upstream_close(upstream, err.msg);
 	}
 	if (upstream->stream == stream)
-		upstream->all->conf.on_news(upstream->all->conf.arg, upstream->station);
+		upstream_news(upstream);
 	return done;
 }
 
@@ -294,7 +311,8 @@ upstream_tick_ready(struct upstream *upstream, uint64_t now_ms)
 	if (upstream->watchers == 0 &&
 	    now_ms - upstream->unwatched_ms >= upstream->all->conf.linger_ms)
 		upstream_close(upstream, NULL);
-	else if (now_ms - upstream->heard_ms > UPSTREAM_SILENCE * upstream->keepalive_ms)
+	else if (!upstream->held &&
+		 now_ms - upstream->heard_ms > UPSTREAM_SILENCE * upstream->keepalive_ms)
 		upstream_close(upstream, "the daemon is silent");
 	else if (now_ms - upstream->spoke_ms >= upstream->keepalive_ms / 2)
 		upstream_say(upstream, out, console_say_keep_alive(out, clock_wall_us()));
@@ -309,7 +327,7 @@ upstream_tick(struct upstream *upstream, uint64_t now_ms)
 	case UPSTREAM_AWAY:
 		if (upstream->watchers == 0)
 			upstream->state = UPSTREAM_IDLE;
-		else if (now_ms >= upstream->retry_at_ms)
+		else if (now_ms >= upstream->retry_at_ms && !upstream->held)
 			upstream_connect(upstream);
 		break;
 	case UPSTREAM_CONNECTING:
@@ -354,6 +372,21 @@ upstream_unwatch(struct upstream *upstream)
 		upstream->unwatched_ms = clock_mono_ms();
 }
 
+void
+upstream_hold(struct upstream *upstream, bool held)
+{
+	if (held == upstream->held)
+		return;
+	upstream->held = held;
+	upstream->heard_ms = clock_mono_ms();
+	if (upstream->stream == NULL)
+		return;
+	if (held)
+		stream_pause(upstream->stream);
+	else
+		stream_resume(upstream->stream);
+}
+
 /* ---- All of them ------------------------------------------------------------- */
 
 struct upstream *
@@ -365,7 +398,8 @@ upstreams_find(struct upstreams *upstreams, const char *station, enum web_right 
 	{
 		const struct enrolled *console = &upstream->console;
 
-		if (strcmp(console->station, station) == 0 && console->right <= right &&
+		if (upstream->station != NULL && strcmp(console->station, station) == 0 &&
+		    console->right <= right &&
 		    (best == NULL || console->right > best->console.right))
 			best = upstream;
 	}
@@ -379,7 +413,7 @@ upstreams_have(const struct upstreams *upstreams, const char *name)
 
 	LIST_FOREACH(upstream, &upstreams->list, in_all)
 	{
-		if (strcmp(upstream->console.name, name) == 0)
+		if (upstream->station != NULL && strcmp(upstream->console.name, name) == 0)
 			return true;
 	}
 	return false;
@@ -389,6 +423,37 @@ struct station *
 upstream_station(struct upstream *upstream)
 {
 	return upstream->station;
+}
+
+/* Takes what `console` has. */
+static struct upstream *
+upstream_new(struct upstreams *all, const struct enrolled *console,
+	     const struct upstream_taker *taker)
+{
+	struct upstream *upstream = xcalloc(1, sizeof(*upstream));
+
+	upstream->all = all;
+	upstream->console = *console;
+	upstream->taker = taker;
+	LIST_INSERT_HEAD(&all->list, upstream, in_all);
+	return upstream;
+}
+
+struct upstream *
+upstreams_join(struct upstreams *upstreams, const char *station,
+	       const struct console_filter *filter, const struct upstream_taker *taker, void *arg)
+{
+	const struct upstream *of = upstreams_find(upstreams, station, WEB_RIGHT_DISPATCHER);
+	struct upstream *upstream;
+	struct enrolled console;
+
+	if (of == NULL)
+		return NULL;
+	enrolled_copy(&console, &of->console);
+	upstream = upstream_new(upstreams, &console, taker);
+	upstream->filter = *filter;
+	upstream->taker_arg = arg;
+	return upstream;
 }
 
 struct load {
@@ -417,11 +482,9 @@ load_one(void *arg, const char *name)
 		enrolled_fini(&console);
 		return RC_OK;
 	}
-	upstream = xcalloc(1, sizeof(*upstream));
-	upstream->all = all;
-	upstream->console = console;
+	upstream = upstream_new(all, &console, &station_taker);
 	upstream->station = station_new(console.station, all->conf.history);
-	LIST_INSERT_HEAD(&all->list, upstream, in_all);
+	upstream->taker_arg = upstream->station;
 	return RC_OK;
 }
 
@@ -441,7 +504,7 @@ upstreams_count(const struct upstreams *upstreams)
 
 	LIST_FOREACH(upstream, &upstreams->list, in_all)
 	{
-		n++;
+		n += upstream->station != NULL;
 	}
 	return n;
 }
@@ -454,7 +517,7 @@ upstreams_connected(const struct upstreams *upstreams)
 
 	LIST_FOREACH(upstream, &upstreams->list, in_all)
 	{
-		n += upstream->state == UPSTREAM_READY;
+		n += upstream->station != NULL && upstream->state == UPSTREAM_READY;
 	}
 	return n;
 }
@@ -471,24 +534,38 @@ upstreams_new(struct stream_set *streams, const struct upstreams_conf *conf)
 	return upstreams;
 }
 
+static void
+upstream_free(struct upstream *upstream)
+{
+	LIST_REMOVE(upstream, in_all);
+	upstream->watchers = 0;
+	if (upstream->stream != NULL)
+		stream_close(upstream->stream);
+	station_free(&upstream->station);
+	enrolled_fini(&upstream->console);
+	free(upstream);
+}
+
+void
+upstream_leave(struct upstream **upstream)
+{
+	if (*upstream == NULL)
+		return;
+	must((*upstream)->station == NULL);
+	upstream_free(*upstream);
+	*upstream = NULL;
+}
+
 void
 upstreams_free(struct upstreams **out)
 {
 	struct upstreams *upstreams = *out;
-	struct upstream *upstream;
 
 	if (upstreams == NULL)
 		return;
 	*out = NULL;
-	while ((upstream = LIST_FIRST(&upstreams->list)) != NULL) {
-		LIST_REMOVE(upstream, in_all);
-		upstream->watchers = 0;
-		if (upstream->stream != NULL)
-			stream_close(upstream->stream);
-		station_free(&upstream->station);
-		enrolled_fini(&upstream->console);
-		free(upstream);
-	}
+	while (!LIST_EMPTY(&upstreams->list))
+		upstream_free(LIST_FIRST(&upstreams->list));
 	arena_fini(&upstreams->arena);
 	free(upstreams);
 }

@@ -191,11 +191,19 @@ console_say_hello(uint8_t out[CONSOLE_ANSWER_MAX], const char *software)
 }
 
 size_t
-console_say_subscribe(uint8_t out[CONSOLE_ANSWER_MAX], uint64_t from_position)
+console_say_subscribe(uint8_t out[CONSOLE_ANSWER_MAX], uint64_t from_position,
+		      const struct console_filter *filter)
 {
 	Gatehouse__V1__Subscribe body = GATEHOUSE__V1__SUBSCRIBE__INIT;
 	Gatehouse__V1__FromConsole from = GATEHOUSE__V1__FROM_CONSOLE__INIT;
+	Gatehouse__V1__Kind kinds[SUBSCRIBE_KINDS_MAX];
 
+	must(filter->n_kinds <= SUBSCRIBE_KINDS_MAX);
+	for (size_t i = 0; i < filter->n_kinds; i++)
+		kinds[i] = (Gatehouse__V1__Kind)filter->kinds[i];
+	body.kinds = kinds;
+	body.n_kinds = filter->n_kinds;
+	body.severity_min = (Gatehouse__V1__Severity)filter->severity_min;
 	body.from_position = from_position;
 	from.message_case = GATEHOUSE__V1__FROM_CONSOLE__MESSAGE_SUBSCRIBE;
 	from.subscribe = &body;
