@@ -16,6 +16,16 @@
 
 #define WEB_CONFIG_DEFAULT "/etc/gatehouse-web/gatehouse-web.yaml"
 
+enum { WEBHOOKS_MAX = 32, WEBHOOK_NAME_MAX = 64, WEBHOOK_KINDS_MAX = 64 };
+
+/* Who wants to be called. */
+struct webhook_settings {
+	char *name, *url, *station;
+	char *secret_file, *ca_file; /* ca_file "": the system's authorities */
+	int64_t severity_min;        /* enum severity */
+	char *kinds;                 /* names with commas between them; "": all */
+};
+
 struct web_settings {
 	/* http */
 	char *address;
@@ -58,11 +68,25 @@ struct web_settings {
 	int64_t keepalive_s;
 	int64_t stall_s;
 
+	/* webhook: of each one */
+	char *webhook_state_dir;
+	bool webhook_loopback_http;
+	int64_t webhook_timeout_ms;
+	int64_t webhook_attempts;
+	int64_t webhook_retry_first_ms, webhook_retry_factor, webhook_retry_max_s;
+	int64_t webhook_under_way, webhook_queue;
+	int64_t webhook_answer_kb;
+	int64_t webhook_save_ms;
+
 	char *control_socket;
 
 	/* log */
 	int64_t log_level;  /* enum log_level */
 	int64_t log_target; /* enum log_target */
+
+	/* webhooks */
+	struct webhook_settings *webhooks;
+	size_t n_webhooks;
 };
 
 enum rc web_settings_load(const char *path, struct web_settings *settings,
@@ -71,6 +95,9 @@ void web_settings_free(struct web_settings *settings);
 
 /* Borrowed from the settings. */
 struct tls_files web_tls_files(const struct web_settings *settings);
+/* Kinds by their codes from names with commas between them. */
+enum rc webhook_kinds_read(const char *text, uint16_t kinds[WEBHOOK_KINDS_MAX], size_t *n,
+			   struct err *err) MUST_CHECK;
 
 /* The commented reference: conf/gatehouse-web.yaml is exactly this. */
 void web_settings_write_reference(FILE *out);

@@ -17,6 +17,7 @@
 #include "web/sessions.h"
 #include "web/settings.h"
 #include "web/upstream.h"
+#include "web/webhooks.h"
 #include "wire/https.h"
 
 struct questions;
@@ -34,6 +35,7 @@ struct web {
 	struct directory *directory;
 	struct upstreams *upstreams;
 	struct feeds *feeds;
+	struct webhooks *webhooks; /* NULL: none is configured */
 	struct reader *reader;
 	struct questions *questions;
 	struct actions *actions;
@@ -44,6 +46,10 @@ struct web {
 	uint64_t started_ms;
 };
 
+/* The way to the daemon by these settings; `streams` may be NULL where nothing is to be
+ * connected. */
+enum rc web_new_upstreams(struct upstreams **upstreams, struct web *web, struct stream_set *streams,
+			  struct err *err) MUST_CHECK;
 /* From settings that are loaded.  On failure web_close() takes back what there is. */
 enum rc web_open(struct web *web, struct err *err) MUST_CHECK;
 /* Until SIGTERM or SIGINT. */

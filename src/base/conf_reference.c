@@ -86,7 +86,9 @@ reference_list(FILE *out, const struct conf_list *list)
 		conf_expected(key, expected, sizeof(expected));
 		fprintf(out, "#\n#   %s: %s%s%s\n", key->name, expected,
 			key->fallback != NULL ? ", default " : ", required",
-			key->fallback != NULL ? key->fallback : "");
+			key->fallback == NULL      ? ""
+			: key->fallback[0] != '\0' ? key->fallback
+						   : "empty");
 		reference_comment(out, "#     ", key->help);
 	}
 	fprintf(out, "%s:\n%s", list->name, list->example);

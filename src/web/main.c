@@ -7,6 +7,22 @@
 
 const char *argp_program_version = "gatehouse-web " GATEHOUSE_VERSION;
 
+/* Only what webhooks need of the consoles is looked at: their stations. */
+static enum rc
+test_webhooks(struct web *web, struct err *err)
+{
+	struct upstreams *upstreams = NULL;
+	enum rc rc;
+
+	if (web->settings.n_webhooks == 0)
+		return RC_OK;
+	rc = web_new_upstreams(&upstreams, web, NULL, err);
+	if (rc == RC_OK)
+		rc = webhooks_check(&web->settings, upstreams, err);
+	upstreams_free(&upstreams);
+	return rc;
+}
+
 static enum rc
 test_configuration(void *arg, struct err *err)
 {
@@ -18,6 +34,8 @@ test_configuration(void *arg, struct err *err)
 
 	if (rc == RC_OK)
 		rc = web_files_load(&pages, web->settings.static_dir, err);
+	if (rc == RC_OK)
+		rc = test_webhooks(web, err);
 	tls_unref(&tls);
 	web_files_free(&pages);
 	web_settings_free(&web->settings);

@@ -10,12 +10,16 @@
 #include "base/conf.h"
 #include "base/listen.h"
 #include "base/log.h"
+#include "wire/kind.h"
 
 /* rows of the table */
 #define INT(...)    CONF_ROW_INT(struct web_settings, __VA_ARGS__)
 #define TEXT(...)   CONF_ROW_STRING(struct web_settings, __VA_ARGS__)
 #define PATH(...)   CONF_ROW_PATH(struct web_settings, __VA_ARGS__)
 #define CHOICE(...) CONF_ROW_CHOICE(struct web_settings, __VA_ARGS__)
+
+/* of a webhook's name: it is part of ids and of a file's name */
+#define WEBHOOK_NAME_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 static const struct conf_key settings_keys[] = {
 	TEXT("http.address", address, "0.0.0.0", 64,
@@ -115,6 +119,40 @@ static const struct conf_key settings_keys[] = {
 	    "A page that takes nothing for so long while something waits for it is closed; it goes "
 	    "on where it was."),
 
+	PATH("webhook.state_dir", webhook_state_dir, "/var/lib/gatehouse-web/webhooks",
+	     CONF_PATH_MAX,
+	     "Folder that says for each webhook how far it was told, so that a restart goes on "
+	     "there. It is made where it is missing."),
+	CONF_ROW(struct web_settings, "webhook.loopback_http", CONF_BOOL, webhook_loopback_http,
+		 "false", 0, 0, "", NULL,
+		 "A webhook on this machine itself may be called by http://. All others by "
+		 "https:// only, with the certificate verified."),
+	INT("webhook.timeout_ms", webhook_timeout_ms, "10000", 100, 60000, "ms",
+	    "A request that has no answer by then has failed."),
+	INT("webhook.attempts", webhook_attempts, "9", 1, 100, "",
+	    "Attempts to deliver one event, the first with them; then it is given up, counted and "
+	    "said in the log."),
+	INT("webhook.retry_first_ms", webhook_retry_first_ms, "5000", 10, 3600000, "ms",
+	    "Pause before the second attempt. Each further one is webhook.retry_factor times as "
+	    "long, and by chance up to half shorter. An answer that asks for more by Retry-After "
+	    "gets it, up to a day."),
+	INT("webhook.retry_factor", webhook_retry_factor, "4", 1, 10, "",
+	    "How much longer each pause is than the one before."),
+	INT("webhook.retry_max_s", webhook_retry_max_s, "28800", 1, 604800, "s",
+	    "Longest pause. By the defaults the attempts spread over 8 to 16 hours."),
+	INT("webhook.under_way", webhook_under_way, "4", 1, 64, "",
+	    "Requests to one webhook at once, never two of the same alarm. One while the last "
+	    "one failed."),
+	INT("webhook.queue", webhook_queue, "1000", 1, 10000, "events",
+	    "Events of one webhook that are held in memory, at most. What comes then waits in the "
+	    "daemon's history (desk.history of gatehoused.yaml); beyond that the webhook is told "
+	    "that it has to begin anew, and then all alarms that stand."),
+	INT("webhook.answer_kb", webhook_answer_kb, "4", 1, 64, "KiB",
+	    "Read of an answer's body; only webhook-test shows it."),
+	INT("webhook.save_ms", webhook_save_ms, "1000", 10, 60000, "ms",
+	    "How often it is saved how far a webhook was told, at most. What was told since comes "
+	    "again after a crash, with the same webhook-id."),
+
 	PATH("control.socket", control_socket, "/run/gatehouse-web/control.sock", LISTEN_UNIX_MAX,
 	     "Unix socket on which gatehousectl asks for links. Who may write to it may sign in "
 	     "as anybody: its folder decides."),
@@ -126,7 +164,106 @@ static const struct conf_key settings_keys[] = {
 	       "systemd's journal with fields."),
 };
 
-/* What no single key shows. */
+/* rows of a webhook */
+#define WEBHOOK(name, type, field, fallback, min, max, choices, help)                              \
+	CONF_ROW(struct webhook_settings, name, type, field, fallback, min, max, "", choices, help)
+
+static const char *const severity_names[] = {
+	[SEVERITY_NONE] = "any",  [SEVERITY_LOW] = "low",           [SEVERITY_MEDIUM] = "medium",
+	[SEVERITY_HIGH] = "high", [SEVERITY_CRITICAL] = "critical", NULL,
+};
+
+static const struct conf_key webhook_keys[] = {
+	WEBHOOK("name", CONF_STRING, name, NULL, 1, WEBHOOK_NAME_MAX, NULL,
+		"Of letters, digits, - and _. It is in each webhook-id, and names the file that "
+		"says how far it was told."),
+	WEBHOOK("url", CONF_STRING, url, NULL, 9, 2000, NULL,
+		"Where events are posted to. The log and the status don't show it."),
+	WEBHOOK("secret_file", CONF_PATH, secret_file, NULL, 1, CONF_PATH_MAX, NULL,
+		"File with the secret, mode 0600, as gatehousectl web webhook-secret makes it. "
+		"While it is changed: both, a line each; SIGHUP reads it again."),
+	WEBHOOK("station", CONF_STRING, station, NULL, 1, 64, NULL,
+		"The station whose alarms are told."),
+	WEBHOOK("severity_min", CONF_CHOICE, severity_min, "any", 0, 0, severity_names,
+		"The least severe alarms that are still told."),
+	WEBHOOK("kinds", CONF_STRING, kinds, "", 0, 2000, NULL,
+		"Kinds of alarms that are told, such as door.forced,panic; empty: all."),
+	WEBHOOK("ca_file", CONF_PATH, ca_file, "", 0, CONF_PATH_MAX, NULL,
+		"Certificate of the authority that signed the receiver's, PEM. Empty: those that "
+		"the system trusts."),
+};
+
+static const struct conf_list settings_lists[] = {
+	{
+		.name = "webhooks",
+		.keys = webhook_keys,
+		.n_keys = ARRAY_LEN(webhook_keys),
+		.item_size = sizeof(struct webhook_settings),
+		.items_offset = offsetof(struct web_settings, webhooks),
+		.count_offset = offsetof(struct web_settings, n_webhooks),
+		.min = 0,
+		.max = WEBHOOKS_MAX,
+		.example = "#  - name: fire-brigade\n"
+			   "#    url: https://alarms.example/gatehouse\n"
+			   "#    secret_file: webhooks/fire-brigade.secret\n"
+			   "#    station: north\n"
+			   "#    severity_min: high\n",
+		.help = "Who is called with each change of an alarm, by a request signed as "
+			"Standard "
+			"Webhooks has it; see docs/web.md.",
+	},
+};
+
+/* ---- What no single key shows ------------------------------------------------- */
+
+enum rc
+webhook_kinds_read(const char *text, uint16_t kinds[WEBHOOK_KINDS_MAX], size_t *n, struct err *err)
+{
+	*n = 0;
+	while (*text != '\0') {
+		char name[WEBHOOK_NAME_MAX + 1];
+		size_t len = strcspn(text, ", ");
+		const struct kind *kind;
+
+		(void)snprintf(name, sizeof(name), "%.*s", (int)len, text);
+		kind = kind_by_name(name);
+		if (kind == NULL || (kind->flags & KIND_FLAG_RAISES) == 0)
+			return err_invalid(err, "\"%s\" is no kind that raises alarms", name);
+		if (*n == WEBHOOK_KINDS_MAX)
+			return err_invalid(err, "more than %d kinds", WEBHOOK_KINDS_MAX);
+		kinds[(*n)++] = kind->code;
+		text += len;
+		text += strspn(text, ", ");
+	}
+	return RC_OK;
+}
+
+/* `i`: index of the webhook; people count from 1. */
+static enum rc
+check_webhook(const char *path, const struct web_settings *s, size_t i, struct err *err)
+{
+	const struct webhook_settings *webhook = &s->webhooks[i];
+	uint16_t kinds[WEBHOOK_KINDS_MAX];
+	struct err why;
+	size_t n;
+
+	if (strspn(webhook->name, WEBHOOK_NAME_BYTES) != strlen(webhook->name))
+		return err_invalid(err,
+				   "%.120s: \"webhooks[%zu].name\" is \"%s\", expected letters, "
+				   "digits, - and _",
+				   path, i + 1, webhook->name);
+	for (size_t before = 0; before < i; before++)
+		if (strcmp(s->webhooks[before].name, webhook->name) == 0)
+			return err_invalid(err,
+					   "%.120s: \"webhooks[%zu].name\" is \"%s\", as that of "
+					   "\"webhooks[%zu]\" is, expected another",
+					   path, i + 1, webhook->name, before + 1);
+	if (webhook_kinds_read(webhook->kinds, kinds, &n, &why) != RC_OK)
+		return err_invalid(err, "%.120s: \"webhooks[%zu].kinds\": %s", path, i + 1,
+				   why.msg);
+	return RC_OK;
+}
+
 static enum rc
 settings_check(const char *path, const void *target, struct err *err)
 {
@@ -142,6 +279,12 @@ settings_check(const char *path, const void *target, struct err *err)
 				   "%.160s: \"http.public_url\" is \"%.60s\", expected it to begin "
 				   "with https://",
 				   path, s->public_url);
+	for (size_t i = 0; i < s->n_webhooks; i++) {
+		enum rc rc = check_webhook(path, s, i, err);
+
+		if (rc != RC_OK)
+			return rc;
+	}
 	return RC_OK;
 }
 
@@ -155,6 +298,8 @@ static const char settings_head[] =
 static const struct conf_schema settings_schema = {
 	.keys = settings_keys,
 	.n_keys = ARRAY_LEN(settings_keys),
+	.lists = settings_lists,
+	.n_lists = ARRAY_LEN(settings_lists),
 	.check = settings_check,
 	.head = settings_head,
 };

@@ -14,6 +14,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "web/places.h"
 #include "web/questions.h"
 
 enum {
@@ -107,9 +108,14 @@ static void
 web_mail_cb(void *arg, struct mail *mail)
 {
 	struct web *web = arg;
-	struct reader_mail *answer = CONTAINER_OF(mail, struct reader_mail, mail);
+	struct reader_mail *answer;
 
+	if (mail->kind == PLACES_MAIL_SAVED) {
+		webhooks_mail(web->webhooks, mail);
+		return;
+	}
 	must(mail->kind == READER_MAIL_ANSWER);
+	answer = CONTAINER_OF(mail, struct reader_mail, mail);
 	if (questions_answer(web->questions, answer))
 		return;
 	web_take_directory(web, answer);
@@ -119,9 +125,15 @@ web_mail_cb(void *arg, struct mail *mail)
 static void
 web_discard_mail(struct mail *mail)
 {
-	struct reader_mail *answer = CONTAINER_OF(mail, struct reader_mail, mail);
+	if (mail->kind == PLACES_MAIL_SAVED) {
+		struct place_mail *saved = CONTAINER_OF(mail, struct place_mail, mail);
 
-	reader_mail_free(&answer);
+		place_mail_free(&saved);
+	} else {
+		struct reader_mail *answer = CONTAINER_OF(mail, struct reader_mail, mail);
+
+		reader_mail_free(&answer);
+	}
 }
 
 /* ---- The operator ------------------------------------------------------------ */
@@ -151,16 +163,37 @@ web_status(const struct web *web)
 {
 	struct https_counters https = https_counters(web->https);
 
-	return json_pack("{s:b, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "ok", 1,
-			 "version", GATEHOUSE_VERSION, "port", (int)web->port, "connections",
-			 (json_int_t)https.connections, "accepted_total",
-			 (json_int_t)https.accepted_total, "timed_out_total",
-			 (json_int_t)https.timed_out_total, "pages",
-			 (json_int_t)feeds_count(web->feeds), "sessions",
-			 (json_int_t)sessions_count(web->sessions), "stations",
-			 (json_int_t)upstreams_count(web->upstreams), "stations_connected",
-			 (json_int_t)upstreams_connected(web->upstreams), "register_known",
-			 directory_is_known(web->directory));
+	return json_pack(
+		"{s:b, s:s, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "ok", 1, "version",
+		GATEHOUSE_VERSION, "port", (int)web->port, "connections",
+		(json_int_t)https.connections, "accepted_total", (json_int_t)https.accepted_total,
+		"timed_out_total", (json_int_t)https.timed_out_total, "pages",
+		(json_int_t)feeds_count(web->feeds), "sessions",
+		(json_int_t)sessions_count(web->sessions), "stations",
+		(json_int_t)upstreams_count(web->upstreams), "stations_connected",
+		(json_int_t)upstreams_connected(web->upstreams), "register_known",
+		directory_is_known(web->directory), "webhooks", webhooks_status(web->webhooks));
+}
+
+/* Begins it; what came back is asked for then, until it is there. */
+static json_t *
+web_answer_webhook_test(struct web *web, const char *name)
+{
+	struct err err;
+
+	if (webhooks_test(web->webhooks, name, &err) != RC_OK)
+		return operator_refusal(err.msg);
+	log_info("web", "test sent webhook=%s", name);
+	return json_pack("{s:b}", "ok", 1);
+}
+
+static json_t *
+web_answer_webhook_tested(const struct web *web, const char *name)
+{
+	json_t *tested = webhooks_tested(web->webhooks, name);
+
+	return tested == NULL ? json_pack("{s:b, s:n}", "ok", 1, "tested")
+			      : json_pack("{s:b, s:o}", "ok", 1, "tested", tested);
 }
 
 static json_t *
@@ -169,13 +202,19 @@ web_operator_cb(void *arg, uint64_t client, const json_t *request)
 	struct web *web = arg;
 	const char *verb = json_string_value(json_object_get(request, "verb"));
 	const char *console = json_string_value(json_object_get(request, "console"));
+	const char *webhook = json_string_value(json_object_get(request, "webhook"));
 
 	(void)client;
+	if (verb != NULL && strcmp(verb, "webhook_test") == 0 && webhook != NULL)
+		return web_answer_webhook_test(web, webhook);
+	if (verb != NULL && strcmp(verb, "webhook_tested") == 0 && webhook != NULL)
+		return web_answer_webhook_tested(web, webhook);
 	if (verb != NULL && strcmp(verb, "login") == 0 && console != NULL)
 		return web_answer_login(web, console);
 	if (verb != NULL && strcmp(verb, "status") == 0)
 		return web_status(web);
-	return operator_refusal("unknown request: expected status, or login with a console");
+	return operator_refusal("unknown request: expected status, login with a console, "
+				"webhook_test or webhook_tested with a webhook");
 }
 
 /* ---- Time -------------------------------------------------------------------- */
@@ -206,6 +245,8 @@ web_turn_cb(void *arg)
 	struct web *web = arg;
 
 	feeds_turn(web->feeds);
+	if (web->webhooks != NULL)
+		webhooks_turn(web->webhooks);
 	stream_set_turn(web->streams);
 }
 
@@ -279,16 +320,11 @@ web_open_tables(struct web *web)
 	web->actions = actions_new((size_t)s->actions_max);
 }
 
-static enum rc
-web_open_upstreams(struct web *web, struct err *err)
+enum rc
+web_new_upstreams(struct upstreams **upstreams, struct web *web, struct stream_set *streams,
+		  struct err *err)
 {
 	const struct web_settings *s = &web->settings;
-	const struct stream_limits limits = {
-		.handshake_timeout_ms = WEB_HANDSHAKE_MS,
-		.handshake_steps = WEB_HANDSHAKE_STEPS,
-		.read_budget_bytes = WEB_READ_BUDGET,
-		.output_limit_bytes = WEB_OUTPUT_MAX,
-	};
 	const struct upstreams_conf conf = {
 		.consoles_dir = s->consoles_dir,
 		.linger_ms = (uint64_t)s->linger_s * WEB_SECOND_MS,
@@ -299,12 +335,36 @@ web_open_upstreams(struct web *web, struct err *err)
 		.on_lost = web_on_lost,
 		.arg = web,
 	};
+
+	*upstreams = upstreams_new(streams, &conf);
+	return upstreams_load(*upstreams, err);
+}
+
+static enum rc
+web_open_upstreams(struct web *web, struct err *err)
+{
+	const struct stream_limits limits = {
+		.handshake_timeout_ms = WEB_HANDSHAKE_MS,
+		.handshake_steps = WEB_HANDSHAKE_STEPS,
+		.read_budget_bytes = WEB_READ_BUDGET,
+		.output_limit_bytes = WEB_OUTPUT_MAX,
+	};
 	enum rc rc = stream_set_new(&web->streams, web->loop, &limits, err);
 
-	if (rc != RC_OK)
-		return rc;
-	web->upstreams = upstreams_new(web->streams, &conf);
-	return upstreams_load(web->upstreams, err);
+	return rc == RC_OK ? web_new_upstreams(&web->upstreams, web, web->streams, err) : rc;
+}
+
+static enum rc
+web_open_webhooks(struct web *web, struct err *err)
+{
+	enum rc rc;
+
+	if (web->settings.n_webhooks == 0)
+		return RC_OK;
+	rc = webhooks_open(&web->webhooks, &web->settings, web->loop, web->upstreams, err);
+	if (rc == RC_OK)
+		rc = loop_every(web->loop, WEB_TICK_MS, webhooks_tick, web->webhooks, err);
+	return rc;
 }
 
 static enum rc
@@ -353,6 +413,8 @@ web_open(struct web *web, struct err *err)
 		web_open_tables(web);
 		rc = web_open_upstreams(web, err);
 	}
+	if (rc == RC_OK)
+		rc = web_open_webhooks(web, err);
 	if (rc == RC_OK)
 		rc = web_open_reader(web, err);
 	if (rc == RC_OK)
@@ -407,6 +469,8 @@ web_reload(struct web *web)
 	web_reload_tls(web);
 	if (upstreams_load(web->upstreams, &err) != RC_OK)
 		log_error("web", "not all stations were read: %s", err.msg);
+	if (web->webhooks != NULL)
+		webhooks_reload(web->webhooks);
 	web_ask_directory(web);
 	log_info("web", "loaded again stations=%zu", upstreams_count(web->upstreams));
 }
@@ -453,6 +517,7 @@ web_close(struct web *web)
 	actions_free(&web->actions);
 	https_free(&web->https);
 	reader_stop(&web->reader);
+	webhooks_close(&web->webhooks);
 	upstreams_free(&web->upstreams);
 	stream_set_free(&web->streams);
 	if (web->loop != NULL)
