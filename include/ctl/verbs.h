@@ -25,6 +25,8 @@ int verb_reload(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
 int verb_web_init(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_web_enrol(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_web_status(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
+int verb_webhook_secret(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
+int verb_webhook_test(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 int verb_console_login(struct ctl *ctl, const struct verb *verb, int argc, char **argv);
 
 /* `what`: enum setup_kind.  SETUP_CONTROLLERS and SETUP_CONSOLES have verbs of

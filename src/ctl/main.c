@@ -55,6 +55,8 @@ static const struct verb verbs[] = {
 	{"web", "init", verb_web_init, 0, "what gatehouse-web needs to run"},
 	{"web", "enrol", verb_web_enrol, 0, "its way to the daemon, for new stations"},
 	{"web", "status", verb_web_status, 0, "what gatehouse-web is doing"},
+	{"web", "webhook-secret", verb_webhook_secret, 0, "a file with a secret for a webhook"},
+	{"web", "webhook-test", verb_webhook_test, 0, "send a webhook a test"},
 
 	{"card", "register", verb_card, KIND_CODE_CARD_REGISTERED, "register a card"},
 	{"card", "extend", verb_card, KIND_CODE_CARD_EXTENDED, "give a card another window"},

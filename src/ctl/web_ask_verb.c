@@ -69,12 +69,11 @@ static const struct argp_option options[] = {
 	{0},
 };
 
-/* Loads gatehouse-web's configuration and asks.  Takes `request`. */
-static enum rc
-ask(const struct args *args, struct web_settings *settings, json_t *request, json_t **reply,
-    struct err *err)
+enum rc
+web_ask(const struct ctl *ctl, const char *web_config, struct web_settings *settings,
+	json_t *request, json_t **reply, struct err *err)
 {
-	char *path = web_config_path(args->ctl, args->web_config);
+	char *path = web_config_path(ctl, web_config);
 	struct control *control = NULL;
 	enum rc rc = web_settings_load(path, settings, err);
 
@@ -134,8 +133,9 @@ verb_console_login(struct ctl *ctl, const struct verb *verb, int argc, char **ar
 		(void)fprintf(stderr, "gatehousectl: expected the name of a console\n");
 		return CTL_USAGE;
 	}
-	rc = ask(&args, &settings,
-		 json_pack("{s:s, s:s}", "verb", "login", "console", args.console), &reply, &err);
+	rc = web_ask(ctl, args.web_config, &settings,
+		     json_pack("{s:s, s:s}", "verb", "login", "console", args.console), &reply,
+		     &err);
 	if (rc == RC_OK)
 		rc = print_link(&settings, reply, &err);
 	json_decref(reply);
@@ -143,8 +143,39 @@ verb_console_login(struct ctl *ctl, const struct verb *verb, int argc, char **ar
 	return rc == RC_OK ? CTL_DONE : ctl_failed(&err);
 }
 
+/* A line for each thing. */
+static void
+print_values(const char *indent, const json_t *values)
+{
+	json_t *value;
+	const char *key;
+
+	json_object_foreach ((json_t *)(uintptr_t)values, key, value) {
+		char *text = json_dumps(value, JSON_ENCODE_ANY);
+
+		(void)printf("%s%-*s %s\n", indent, (int)(20 - strlen(indent)), key, text);
+		free(text);
+	}
+}
+
+static void
+print_status(json_t *reply)
+{
+	json_t *webhooks = json_incref(json_object_get(reply, "webhooks"));
+
+	(void)json_object_del(reply, "webhooks");
+	print_values("", reply);
+	for (size_t i = 0; i < json_array_size(webhooks); i++) {
+		const json_t *webhook = json_array_get(webhooks, i);
+
+		(void)printf("webhook\n");
+		print_values("  ", webhook);
+	}
+	json_decref(webhooks);
+}
+
 static const char status_doc[] =
-	"Asks the running gatehouse-web what it is doing: pages, sessions, stations."
+	"Asks the running gatehouse-web what it is doing: pages, sessions, stations, webhooks."
 	"\vExample:\n"
 	"  gatehousectl web status --json";
 
@@ -154,15 +185,15 @@ verb_web_status(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
 	static const struct argp argp = {options, parse, NULL, status_doc, children, NULL, NULL};
 	struct args args = {.ctl = ctl};
 	struct web_settings settings = {0};
-	json_t *reply = NULL, *value;
-	const char *key;
+	json_t *reply = NULL;
 	struct err err;
 	enum rc rc;
 
 	(void)verb;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0)
 		return CTL_USAGE;
-	rc = ask(&args, &settings, json_pack("{s:s}", "verb", "status"), &reply, &err);
+	rc = web_ask(ctl, args.web_config, &settings, json_pack("{s:s}", "verb", "status"), &reply,
+		     &err);
 	web_settings_free(&settings);
 	if (rc != RC_OK)
 		return ctl_failed(&err);
@@ -170,12 +201,7 @@ verb_web_status(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
 		(void)json_dumpf(reply, stdout, JSON_COMPACT);
 		(void)fputc('\n', stdout);
 	} else {
-		json_object_foreach (reply, key, value) {
-			char *text = json_dumps(value, JSON_ENCODE_ANY);
-
-			(void)printf("%-20s %s\n", key, text);
-			free(text);
-		}
+		print_status(reply);
 	}
 	json_decref(reply);
 	return CTL_DONE;

@@ -241,13 +241,13 @@ enrol_stations(struct args *args, struct err *err)
 
 /* ---- web init ---------------------------------------------------------------- */
 
-static enum rc
-find_owner(struct args *args, struct err *err)
+enum rc
+web_find_owner(const struct ctl *ctl, const char *user, struct files_owner *owner, struct err *err)
 {
-	const char *user = args->user;
 	const struct passwd *found;
 
-	if (user == NULL && web_is_system(args->ctl) && geteuid() == 0)
+	*owner = FILES_OWNER_SELF;
+	if (user == NULL && web_is_system(ctl) && geteuid() == 0)
 		user = WEB_USER;
 	if (user == NULL)
 		return RC_OK;
@@ -255,7 +255,7 @@ find_owner(struct args *args, struct err *err)
 	if (found == NULL)
 		return err_invalid(err, "there is no user \"%s\"; make one, or name one by --user",
 				   user);
-	args->owner = (struct files_owner){found->pw_uid, found->pw_gid};
+	*owner = (struct files_owner){found->pw_uid, found->pw_gid};
 	return RC_OK;
 }
 
@@ -293,6 +293,7 @@ web_config_text(const struct args *args)
 			    "  key: tls/key.pem\n"
 			    "state:\n  dir: state\n"
 			    "daemon:\n  consoles_dir: consoles\n"
+			    "webhook:\n  state_dir: webhooks\n"
 			    "control:\n  socket: run/control.sock\n",
 			    out);
 	(void)fputs("postgresql:\n", out);
@@ -438,7 +439,7 @@ run_verb(struct args *args, int argc, char **argv, const struct argp *argp, bool
 	args->dir = folder_of(web_config_path(args->ctl, NULL));
 	rc = ctl_need_settings(args->ctl, &err);
 	if (rc == RC_OK)
-		rc = find_owner(args, &err);
+		rc = web_find_owner(args->ctl, args->user, &args->owner, &err);
 	if (rc == RC_OK && init)
 		rc = init_files(args, &err);
 	if (rc == RC_OK)
