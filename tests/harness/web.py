@@ -61,6 +61,26 @@ class Web:
         self.program.signal(signal.SIGTERM)
         return self.program.wait()
 
+    def kill(self):
+        self.program.signal(signal.SIGKILL)
+        return self.program.wait()
+
+    def add_webhook(self, name, **keys):
+        """To the end of the configuration; returns its secret, which is made for it."""
+        secret_file = self.home / f"{name}.secret"
+        self.world.ctl("web", "webhook-secret", secret_file)
+        text = self.config.read_text()
+        if "webhooks:\n" not in text:
+            text += "webhooks:\n"
+        keys = {"name": name, "secret_file": secret_file, **keys}
+        text += "  - " + "\n    ".join(f"{key}: {value}" for key, value in keys.items()) + "\n"
+        self.config.write_text(text)
+        return secret_file.read_text().strip()
+
+    def webhook(self, name):
+        """What the status says of it."""
+        return next((w for w in self.status().get("webhooks", []) if w["name"] == name), {})
+
     @property
     def origin(self):
         return f"https://127.0.0.1:{self.port}"
