@@ -16,6 +16,9 @@ struct control;
 enum rc control_open(struct control **control, const char *path, struct err *err) MUST_CHECK;
 void control_close(struct control **control);
 
+/* From here on a reply is waited for for so long; otherwise for 5 seconds. */
+void control_set_patience(struct control *control, int timeout_ms);
+
 /* Sends `request` (borrowed) and waits for the reply, which is new.  RC_INVALID:
  * the daemon says why not.  RC_FAIL: it doesn't answer, or not in this form. */
 enum rc control_ask(struct control *control, json_t *request, json_t **reply,

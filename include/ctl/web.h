@@ -17,9 +17,15 @@ char *web_config_path(const struct ctl *ctl, const char *given);
 /* Whose its files are: `user` where it is named; the system's, by root; else ours. */
 enum rc web_find_owner(const struct ctl *ctl, const char *user, struct files_owner *owner,
 		       struct err *err) MUST_CHECK;
-/* Loads gatehouse-web's configuration, which the caller frees, and asks the one that runs.
- * Takes `request`.  As control_ask(). */
-enum rc web_ask(const struct ctl *ctl, const char *web_config, struct web_settings *settings,
-		json_t *request, json_t **reply, struct err *err) MUST_CHECK;
+/* Which gatehouse-web is asked. */
+struct web_asked {
+	const struct ctl *ctl;
+	const char *config; /* NULL: in its place */
+	bool outward;       /* it asks somebody else first, and has its own time limit for that */
+};
+/* Loads its configuration, which the caller frees, and asks the one that runs.  Takes
+ * `request`.  As control_ask(). */
+enum rc web_ask(const struct web_asked *of, struct web_settings *settings, json_t *request,
+		json_t **reply, struct err *err) MUST_CHECK;
 
 #endif

@@ -69,7 +69,6 @@ struct web_settings {
 	int64_t stall_s;
 
 	/* webhook: of each one */
-	char *webhook_state_dir;
 	bool webhook_loopback_http;
 	int64_t webhook_timeout_ms;
 	int64_t webhook_attempts;

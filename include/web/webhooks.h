@@ -29,9 +29,21 @@ struct webhooks;
  * names the webhook and what is wrong. */
 enum rc webhooks_check(const struct web_settings *settings, struct upstreams *upstreams,
 		       struct err *err) MUST_CHECK;
-/* Settings, loop and upstreams are borrowed.  Checks first. */
-enum rc webhooks_open(struct webhooks **webhooks, const struct web_settings *settings,
-		      struct loop *loop, struct upstreams *upstreams, struct err *err) MUST_CHECK;
+
+/* All of it is borrowed. */
+struct webhooks_conf {
+	const struct web_settings *settings;
+	struct loop *loop;
+	struct upstreams *upstreams;
+	/* What came back from a test: takes an object {status, error, took_ms, answer}, with
+	 * status 0 where no answer came. */
+	void (*on_tested)(void *arg, uint64_t ticket, json_t *tested);
+	void *arg;
+};
+
+/* Checks first.  On failure webhooks_close() takes back what there is. */
+enum rc webhooks_open(struct webhooks **webhooks, const struct webhooks_conf *conf,
+		      struct err *err) MUST_CHECK;
 /* Saves how far each was told; the answers to that are with the loop's mailbox then. */
 void webhooks_close(struct webhooks **webhooks);
 
@@ -45,10 +57,9 @@ void webhooks_reload(struct webhooks *webhooks);
 
 /* New: an array with an object for each. */
 json_t *webhooks_status(const struct webhooks *webhooks);
-/* Sends an event that says it is a test.  RC_INVALID: no such webhook; RC_AGAIN: the last
- * test has not ended. */
-enum rc webhooks_test(struct webhooks *webhooks, const char *name, struct err *err) MUST_CHECK;
-/* New: what came back; NULL: nothing yet. */
-json_t *webhooks_tested(const struct webhooks *webhooks, const char *name);
+/* Sends an event that says it is a test; on_tested gets `ticket` with what came back, maybe
+ * before this returns.  RC_INVALID: no such webhook; RC_AGAIN: the last test has not ended. */
+enum rc webhooks_test(struct webhooks *webhooks, const char *name, uint64_t ticket,
+		      struct err *err) MUST_CHECK;
 
 #endif

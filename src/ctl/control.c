@@ -79,6 +79,12 @@ control_open(struct control **control, const char *path, struct err *err)
 }
 
 void
+control_set_patience(struct control *control, int timeout_ms)
+{
+	control->reply_timeout_ms = timeout_ms;
+}
+
+void
 control_close(struct control **control)
 {
 	if (*control == NULL)

@@ -16,6 +16,9 @@
 
 enum { KEY_WEB = 256 };
 
+/* beyond the time limit of the request that gatehouse-web sends */
+enum { OUTWARD_PATIENCE_MS = 5000 };
+
 struct args {
 	struct ctl *ctl;
 	const char *web_config, *console;
@@ -70,15 +73,18 @@ static const struct argp_option options[] = {
 };
 
 enum rc
-web_ask(const struct ctl *ctl, const char *web_config, struct web_settings *settings,
-	json_t *request, json_t **reply, struct err *err)
+web_ask(const struct web_asked *of, struct web_settings *settings, json_t *request, json_t **reply,
+	struct err *err)
 {
-	char *path = web_config_path(ctl, web_config);
+	char *path = web_config_path(of->ctl, of->config);
 	struct control *control = NULL;
 	enum rc rc = web_settings_load(path, settings, err);
 
 	if (rc == RC_OK)
 		rc = control_open(&control, settings->control_socket, err);
+	if (rc == RC_OK && of->outward)
+		control_set_patience(control,
+				     (int)settings->webhook_timeout_ms + OUTWARD_PATIENCE_MS);
 	if (rc == RC_OK)
 		rc = control_ask(control, request, reply, err);
 	control_close(&control);
@@ -133,7 +139,7 @@ verb_console_login(struct ctl *ctl, const struct verb *verb, int argc, char **ar
 		(void)fprintf(stderr, "gatehousectl: expected the name of a console\n");
 		return CTL_USAGE;
 	}
-	rc = web_ask(ctl, args.web_config, &settings,
+	rc = web_ask(&(const struct web_asked){.ctl = ctl, .config = args.web_config}, &settings,
 		     json_pack("{s:s, s:s}", "verb", "login", "console", args.console), &reply,
 		     &err);
 	if (rc == RC_OK)
@@ -192,8 +198,8 @@ verb_web_status(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
 	(void)verb;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0)
 		return CTL_USAGE;
-	rc = web_ask(ctl, args.web_config, &settings, json_pack("{s:s}", "verb", "status"), &reply,
-		     &err);
+	rc = web_ask(&(const struct web_asked){.ctl = ctl, .config = args.web_config}, &settings,
+		     json_pack("{s:s}", "verb", "status"), &reply, &err);
 	web_settings_free(&settings);
 	if (rc != RC_OK)
 		return ctl_failed(&err);

@@ -293,7 +293,6 @@ web_config_text(const struct args *args)
 			    "  key: tls/key.pem\n"
 			    "state:\n  dir: state\n"
 			    "daemon:\n  consoles_dir: consoles\n"
-			    "webhook:\n  state_dir: webhooks\n"
 			    "control:\n  socket: run/control.sock\n",
 			    out);
 	(void)fputs("postgresql:\n", out);

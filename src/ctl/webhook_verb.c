@@ -6,17 +6,12 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "base/clock.h"
 #include "ctl/files.h"
 #include "ctl/verbs.h"
 #include "ctl/web.h"
 #include "web/settings.h"
 #include "wire/webhook.h"
-
-/* Beyond the time limit of the request: gatehouse-web is asked so often. */
-enum { TEST_POLL_US = 50000, TEST_PATIENCE_MS = 5000 };
 
 enum { KEY_WEB = 256, KEY_USER };
 
@@ -132,34 +127,6 @@ static const char test_doc[] =
 	"\vExample:\n"
 	"  gatehousectl web webhook-test fire-brigade";
 
-/* Until the answer is there; RC_FAIL when gatehouse-web has none in its own time. */
-static enum rc
-test_wait(const struct args *args, json_t **tested, struct err *err)
-{
-	uint64_t deadline_ms = 0;
-	enum rc rc;
-
-	do {
-		struct web_settings settings = {0};
-		json_t *reply = NULL;
-
-		rc = web_ask(
-			args->ctl, args->web_config, &settings,
-			json_pack("{s:s, s:s}", "verb", "webhook_tested", "webhook", args->what),
-			&reply, err);
-		if (deadline_ms == 0)
-			deadline_ms = clock_mono_ms() + (uint64_t)settings.webhook_timeout_ms +
-				      TEST_PATIENCE_MS;
-		web_settings_free(&settings);
-		*tested = json_incref(json_object_get(reply, "tested"));
-		json_decref(reply);
-		if (rc != RC_OK || json_is_object(*tested))
-			return rc;
-		(void)usleep(TEST_POLL_US);
-	} while (clock_mono_ms() < deadline_ms);
-	return err_fail(err, "gatehouse-web has sent the test, and does not say what came back");
-}
-
 static bool
 print_tested(const struct ctl *ctl, const json_t *tested)
 {
@@ -191,25 +158,22 @@ verb_webhook_test(struct ctl *ctl, const struct verb *verb, int argc, char **arg
 					 children,     NULL,  NULL};
 	struct args args = {.ctl = ctl};
 	struct web_settings settings = {0};
-	json_t *reply = NULL, *tested = NULL;
+	json_t *tested = NULL;
 	struct err err;
-	bool taken = false;
+	bool taken;
 	enum rc rc;
 
 	(void)verb;
 	if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0)
 		return CTL_USAGE;
-	rc = web_ask(ctl, args.web_config, &settings,
-		     json_pack("{s:s, s:s}", "verb", "webhook_test", "webhook", args.what), &reply,
-		     &err);
+	rc = web_ask(
+		&(const struct web_asked){.ctl = ctl, .config = args.web_config, .outward = true},
+		&settings, json_pack("{s:s, s:s}", "verb", "webhook_test", "webhook", args.what),
+		&tested, &err);
 	web_settings_free(&settings);
-	json_decref(reply);
-	if (rc == RC_OK)
-		rc = test_wait(&args, &tested, &err);
-	if (rc == RC_OK)
-		taken = print_tested(ctl, tested);
-	json_decref(tested);
 	if (rc != RC_OK)
 		return ctl_failed(&err);
+	taken = print_tested(ctl, tested);
+	json_decref(tested);
 	return taken ? CTL_DONE : CTL_FAILED;
 }

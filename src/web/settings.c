@@ -119,10 +119,6 @@ static const struct conf_key settings_keys[] = {
 	    "A page that takes nothing for so long while something waits for it is closed; it goes "
 	    "on where it was."),
 
-	PATH("webhook.state_dir", webhook_state_dir, "/var/lib/gatehouse-web/webhooks",
-	     CONF_PATH_MAX,
-	     "Folder that says for each webhook how far it was told, so that a restart goes on "
-	     "there. It is made where it is missing."),
 	CONF_ROW(struct web_settings, "webhook.loopback_http", CONF_BOOL, webhook_loopback_http,
 		 "false", 0, 0, "", NULL,
 		 "A webhook on this machine itself may be called by http://. All others by "

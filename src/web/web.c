@@ -175,25 +175,23 @@ web_status(const struct web *web)
 		directory_is_known(web->directory), "webhooks", webhooks_status(web->webhooks));
 }
 
-/* Begins it; what came back is asked for then, until it is there. */
 static json_t *
-web_answer_webhook_test(struct web *web, const char *name)
+web_answer_webhook_test(struct web *web, uint64_t client, const char *name)
 {
 	struct err err;
 
-	if (webhooks_test(web->webhooks, name, &err) != RC_OK)
+	if (webhooks_test(web->webhooks, name, client, &err) != RC_OK)
 		return operator_refusal(err.msg);
 	log_info("web", "test sent webhook=%s", name);
-	return json_pack("{s:b}", "ok", 1);
+	return NULL; /* comes with what came back */
 }
 
-static json_t *
-web_answer_webhook_tested(const struct web *web, const char *name)
+static void
+web_on_tested(void *arg, uint64_t client, json_t *tested)
 {
-	json_t *tested = webhooks_tested(web->webhooks, name);
+	struct web *web = arg;
 
-	return tested == NULL ? json_pack("{s:b, s:n}", "ok", 1, "tested")
-			      : json_pack("{s:b, s:o}", "ok", 1, "tested", tested);
+	operator_reply(web->operators, client, tested);
 }
 
 static json_t *
@@ -204,17 +202,14 @@ web_operator_cb(void *arg, uint64_t client, const json_t *request)
 	const char *console = json_string_value(json_object_get(request, "console"));
 	const char *webhook = json_string_value(json_object_get(request, "webhook"));
 
-	(void)client;
 	if (verb != NULL && strcmp(verb, "webhook_test") == 0 && webhook != NULL)
-		return web_answer_webhook_test(web, webhook);
-	if (verb != NULL && strcmp(verb, "webhook_tested") == 0 && webhook != NULL)
-		return web_answer_webhook_tested(web, webhook);
+		return web_answer_webhook_test(web, client, webhook);
 	if (verb != NULL && strcmp(verb, "login") == 0 && console != NULL)
 		return web_answer_login(web, console);
 	if (verb != NULL && strcmp(verb, "status") == 0)
 		return web_status(web);
 	return operator_refusal("unknown request: expected status, login with a console, "
-				"webhook_test or webhook_tested with a webhook");
+				"or webhook_test with a webhook");
 }
 
 /* ---- Time -------------------------------------------------------------------- */
@@ -357,11 +352,18 @@ web_open_upstreams(struct web *web, struct err *err)
 static enum rc
 web_open_webhooks(struct web *web, struct err *err)
 {
+	const struct webhooks_conf conf = {
+		.settings = &web->settings,
+		.loop = web->loop,
+		.upstreams = web->upstreams,
+		.on_tested = web_on_tested,
+		.arg = web,
+	};
 	enum rc rc;
 
 	if (web->settings.n_webhooks == 0)
 		return RC_OK;
-	rc = webhooks_open(&web->webhooks, &web->settings, web->loop, web->upstreams, err);
+	rc = webhooks_open(&web->webhooks, &conf, err);
 	if (rc == RC_OK)
 		rc = loop_every(web->loop, WEB_TICK_MS, webhooks_tick, web->webhooks, err);
 	return rc;

@@ -190,17 +190,17 @@ static void
 test_done_cb(void *arg, const struct call_result *result)
 {
 	struct webhook *webhook = arg;
-	json_t *answer = json_stringn(result->answer, result->answer_bytes);
+	json_t *answer = json_stringn(result->answer, result->answer_bytes), *tested;
 
 	webhook->testing = NULL;
 	free(webhook->test_body);
 	webhook->test_body = NULL;
 	if (answer == NULL)
 		answer = json_string("(not UTF-8)");
-	webhook->tested = json_pack("{s:i, s:s, s:I, s:o}", "status", result->status, "error",
-				    result->status == 0 ? result->why : "", "took_ms",
-				    (json_int_t)result->took_ms, "answer", answer);
-	must(webhook->tested != NULL);
+	tested = json_pack("{s:b, s:i, s:s, s:I, s:o}", "ok", 1, "status", result->status, "error",
+			   result->status == 0 ? result->why : "", "took_ms",
+			   (json_int_t)result->took_ms, "answer", answer);
+	webhook->all->hooks.on_tested(webhook->all->hooks.arg, webhook->test_ticket, tested);
 }
 
 void
@@ -212,8 +212,6 @@ webhook_send_test(struct webhook *webhook)
 	json_t *data = json_pack("{s:s}", "webhook", name);
 	char *id = xasprintf("%s_test-%" PRId64, name, now_us);
 
-	json_decref(webhook->tested);
-	webhook->tested = NULL;
 	webhook->test_body =
 		event_json("test", NULL, webhook->node, webhook->settings->station, now_us, data);
 	webhook->testing = webhook_post(webhook, id, webhook->test_body, strlen(webhook->test_body),

@@ -249,8 +249,9 @@ webhook_load_place(struct webhook *webhook, struct err *err)
 static enum rc
 webhook_switch_on(struct webhook *webhook, struct err *err)
 {
-	webhook->upstream = upstreams_join(webhook->all->upstreams, webhook->settings->station,
-					   &webhook->filter, &webhook_taker, webhook);
+	webhook->upstream =
+		upstreams_join(webhook->all->hooks.upstreams, webhook->settings->station,
+			       &webhook->filter, &webhook_taker, webhook);
 	if (webhook->upstream == NULL)
 		return err_invalid(err, "no console is enrolled for station \"%s\"",
 				   webhook->settings->station);
@@ -369,24 +370,33 @@ webhook_open(struct webhook *webhook, struct err *err)
 	return rc;
 }
 
-enum rc
-webhooks_open(struct webhooks **out, const struct web_settings *settings, struct loop *loop,
-	      struct upstreams *upstreams, struct err *err)
+static enum rc
+webhooks_open_places(struct webhooks *webhooks, struct err *err)
 {
+	char *dir = xasprintf("%s/webhooks", webhooks->conf->state_dir);
+	enum rc rc = places_open(&webhooks->places, dir, loop_mailbox(webhooks->hooks.loop), err);
+
+	free(dir);
+	return rc;
+}
+
+enum rc
+webhooks_open(struct webhooks **out, const struct webhooks_conf *conf, struct err *err)
+{
+	const struct web_settings *settings = conf->settings;
 	struct webhooks *webhooks;
-	enum rc rc = webhooks_check(settings, upstreams, err);
+	enum rc rc = webhooks_check(settings, conf->upstreams, err);
 
 	if (rc != RC_OK)
 		return rc;
 	webhooks = xcalloc(1, sizeof(*webhooks));
 	*out = webhooks; /* the caller closes what there is */
+	webhooks->hooks = *conf;
 	webhooks->conf = settings;
-	webhooks->upstreams = upstreams;
 	webhooks->items = xcalloc(settings->n_webhooks, sizeof(*webhooks->items));
-	rc = caller_new(&webhooks->caller, loop, err);
+	rc = caller_new(&webhooks->caller, conf->loop, err);
 	if (rc == RC_OK)
-		rc = places_open(&webhooks->places, settings->webhook_state_dir, loop_mailbox(loop),
-				 err);
+		rc = webhooks_open_places(webhooks, err);
 	for (size_t i = 0; i < settings->n_webhooks && rc == RC_OK; i++) {
 		struct webhook *webhook = &webhooks->items[webhooks->n++];
 
@@ -408,7 +418,6 @@ webhook_close(struct webhook *webhook)
 		webhook_save(webhook, 0);
 	webhook_queue_free(&webhook->queue);
 	webhook_secrets_wipe(&webhook->secrets);
-	json_decref(webhook->tested);
 	free(webhook->test_body);
 }
 
@@ -489,7 +498,7 @@ webhooks_status(const struct webhooks *webhooks)
 }
 
 enum rc
-webhooks_test(struct webhooks *webhooks, const char *name, struct err *err)
+webhooks_test(struct webhooks *webhooks, const char *name, uint64_t ticket, struct err *err)
 {
 	struct webhook *webhook = webhooks != NULL ? webhooks_find(webhooks, name) : NULL;
 
@@ -499,14 +508,7 @@ webhooks_test(struct webhooks *webhooks, const char *name, struct err *err)
 		(void)err_invalid(err, "a test of it is under way");
 		return RC_AGAIN;
 	}
+	webhook->test_ticket = ticket;
 	webhook_send_test(webhook);
 	return RC_OK;
-}
-
-json_t *
-webhooks_tested(const struct webhooks *webhooks, const char *name)
-{
-	const struct webhook *webhook = webhooks != NULL ? webhooks_find(webhooks, name) : NULL;
-
-	return webhook != NULL && webhook->tested != NULL ? json_incref(webhook->tested) : NULL;
 }

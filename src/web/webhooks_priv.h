@@ -41,13 +41,13 @@ struct webhook {
 	LIST_HEAD(, delivery) deliveries;
 
 	struct calling *testing;
-	json_t *tested; /* what came back last */
+	uint64_t test_ticket;
 	char *test_body;
 };
 
 struct webhooks {
+	struct webhooks_conf hooks;
 	const struct web_settings *conf;
-	struct upstreams *upstreams;
 	struct caller *caller;
 	struct places *places;
 	struct webhook *items;

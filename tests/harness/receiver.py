@@ -44,12 +44,12 @@ class Receiver:
     """`answer` says what becomes of a request: a status, or (status, headers, body); it may
     wait.  `requests`: all, in the order in which they came."""
 
-    def __init__(self, certificate=None, key=None):
+    def __init__(self, certificate=None, key=None, address="127.0.0.1"):
         self.answer = lambda request: 204
         self.requests = []
         self.taken = []  # those that were answered with 2xx, in the order of the answers
         self._lock = threading.Lock()
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = http.server.ThreadingHTTPServer((address, 0), self._handler())
         self._server.daemon_threads = True
         scheme = "http"
         if certificate is not None:
@@ -58,7 +58,7 @@ class Receiver:
             context.load_cert_chain(certificate, key)
             self._server.socket = context.wrap_socket(self._server.socket, server_side=True,
                                                       do_handshake_on_connect=False)
-        self.url = f"{scheme}://127.0.0.1:{self._server.server_address[1]}/hook"
+        self.url = f"{scheme}://{address}:{self._server.server_address[1]}/hook"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def _handler(self):
