@@ -100,7 +100,7 @@ each_secret_signs(void **state)
 	webhook_sign(&secrets, "alarms_1-17-3", -5, "{}", 2, out);
 	openssl_signature(text + strlen("whsec_"), "alarms_1-17-3.-5.{}", wanted);
 	wanted[47] = ' ';
-	openssl_signature(EXAMPLE + strlen("whsec_"), "alarms_1-17-3.-5.{}", wanted + 48);
+	openssl_signature(&EXAMPLE[strlen("whsec_")], "alarms_1-17-3.-5.{}", wanted + 48);
 	assert_string_equal(out, wanted);
 	webhook_secrets_wipe(&secrets);
 	assert_int_equal(secrets.n, 0);
