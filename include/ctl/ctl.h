@@ -20,6 +20,7 @@
 enum { CTL_DONE = 0, CTL_FAILED = 1, CTL_USAGE = 2 };
 
 struct admin;
+struct control;
 struct settings;
 
 struct ctl {
@@ -54,11 +55,15 @@ void ctl_parse_init(struct argp_state *state, struct ctl *ctl);
 long ctl_parse_number(struct argp_state *state, const char *option, const char *text, long min,
 		      long max);
 
+/* ... unless it is the number of an alarm. */
+uint64_t ctl_parse_alarm(struct argp_state *state, const char *text);
 /* Loads the configuration, once. */
 enum rc ctl_need_settings(struct ctl *ctl, struct err *err) MUST_CHECK;
 /* Connects to PostgreSQL as the configuration says, once. */
 enum rc ctl_need_register(struct ctl *ctl, struct err *err) MUST_CHECK;
-/* Lets go of both. */
+/* Connects to the daemon that the configuration is of; the caller closes. */
+enum rc ctl_open_daemon(struct ctl *ctl, struct control **control, struct err *err) MUST_CHECK;
+/* Lets go of the configuration and the register. */
 void ctl_fini(struct ctl *ctl);
 
 /* New memory: `name` in the folder of the configuration file. */

@@ -18,4 +18,7 @@ void show_status(const json_t *status, FILE *out);
 /* One line of `tail`: an alarm's change, or a remark about the stream. */
 void show_alarm(const json_t *line, bool colours, FILE *out);
 
+/* A line for another program, which may be waiting for it. */
+void show_json(const json_t *line, FILE *out);
+
 #endif

@@ -33,7 +33,8 @@ enum ledger_type {
 	LEDGER_SUBSCRIBED = 9,    /* id, mono_ns, position: from where */
 	LEDGER_RESYNC = 10,       /* id, mono_ns, position: from where */
 	LEDGER_SEEN = 11,         /* id, mono_ns, position, alarm_id, epoch, seq, kind, state,
-				     snapshot, name (of the controller) */
+				     snapshot, name (of the controller; empty: of a group,
+				     or of the server itself) */
 	LEDGER_SNAPSHOT_END = 12, /* id, mono_ns, position */
 	LEDGER_LIST = 13,         /* id, position, seq, last_seq: at the end of a run the list
 				     of this number has so many rights, of this digest */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * `alarms`: those that are not done, and what an operator at the server does with one.
- * Both ask the running daemon.  Owner: the main thread.
+ * `alarms VERB ALARM`: what an operator at the server does with an alarm.  It asks the
+ * running daemon.  Owner: the main thread.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,26 +16,14 @@
 
 enum { KEY_OUTCOME = 256, KEY_REASON, KEY_STATION, KEY_FOR, KEY_OPERATOR };
 
-enum { FOR_MAX_MINUTES = 525600, SNAPSHOT_TIMEOUT_MS = 10000 };
+enum { FOR_MAX_MINUTES = 525600 };
 
 struct args {
 	struct ctl *ctl;
 	uint64_t alarm_id; /* 0: none was named */
-	bool wants_id;
 	const char *text, *outcome, *reason, *station, *operator_code;
 	long minutes; /* 0: not said */
 };
-
-static void
-parse_id(struct argp_state *state, struct args *args, const char *arg)
-{
-	char *end;
-
-	errno = 0;
-	args->alarm_id = strtoull(arg, &end, 10);
-	if (errno != 0 || end == arg || *end != '\0' || arg[0] == '-' || args->alarm_id == 0)
-		argp_error(state, "\"%s\" is not the number of an alarm", arg);
-}
 
 static error_t
 parse(int key, char *arg, struct argp_state *state)
@@ -65,12 +53,12 @@ parse(int key, char *arg, struct argp_state *state)
 		args->minutes = ctl_parse_number(state, "for", arg, 1, FOR_MAX_MINUTES);
 		return 0;
 	case ARGP_KEY_ARG:
-		if (!args->wants_id || args->alarm_id != 0)
+		if (args->alarm_id != 0)
 			argp_error(state, "\"%s\" is too much", arg);
-		parse_id(state, args, arg);
+		args->alarm_id = ctl_parse_alarm(state, arg);
 		return 0;
 	case ARGP_KEY_END:
-		if (args->wants_id && args->alarm_id == 0)
+		if (args->alarm_id == 0)
 			argp_error(state, "the number of an alarm is missing");
 		return 0;
 	default:
@@ -79,115 +67,6 @@ parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp_child children[] = {CTL_COMMON_CHILD, {0}};
-
-static enum rc
-daemon_open(struct ctl *ctl, struct control **control, struct err *err)
-{
-	enum rc rc = ctl_need_settings(ctl, err);
-
-	return rc == RC_OK ? control_open(control, ctl->settings->control_socket, err) : rc;
-}
-
-static void
-put_json_line(const json_t *line)
-{
-	(void)json_dumpf(line, stdout, JSON_COMPACT);
-	(void)fputc('\n', stdout);
-}
-
-/* ---- list, show --------------------------------------------------------------- */
-
-static const char list_doc[] =
-	"Lists the alarms that are not done, as they stand: number, time, severity, state, what, "
-	"where."
-	"\vExamples:\n"
-	"  gatehousectl alarms list\n"
-	"  gatehousectl alarms list --json | jq 'select(.state == \"unacknowledged\") | .alarm_id'";
-
-static const char show_doc[] = "Shows one alarm that is not done, with everything that the "
-			       "daemon knows of it, as JSON."
-			       "\vExample:\n"
-			       "  gatehousectl alarms show 281474976710756";
-
-static void
-list_put(const struct args *args, const json_t *line, size_t *shown)
-{
-	json_int_t id = json_integer_value(json_object_get(line, "alarm_id"));
-
-	if (id == 0 || (args->alarm_id != 0 && (uint64_t)id != args->alarm_id))
-		return;
-	(*shown)++;
-	if (args->wants_id) {
-		(void)json_dumpf(line, stdout, JSON_INDENT(2));
-		(void)fputc('\n', stdout);
-	} else if (args->ctl->json) {
-		put_json_line(line);
-	} else {
-		(void)printf("%-16lld ", (long long)id);
-		show_alarm(line, false, stdout);
-	}
-}
-
-/* All that the daemon sends before it says that this is all. */
-static enum rc
-list_all(const struct args *args, struct control *control, size_t *shown, struct err *err)
-{
-	bool ended = false;
-	enum rc rc = RC_OK;
-
-	while (rc == RC_OK && !ended) {
-		json_t *line;
-
-		rc = control_next(control, SNAPSHOT_TIMEOUT_MS, &line, err);
-		if (rc != RC_OK)
-			break;
-		ended = json_is_true(json_object_get(line, "snapshot_end"));
-		list_put(args, line, shown);
-		json_decref(line);
-	}
-	if (rc == RC_AGAIN || rc == RC_EOF)
-		return err_fail(err, "the daemon did not send all alarms");
-	return rc;
-}
-
-static int
-list_run(struct args *args)
-{
-	struct control *control = NULL;
-	json_t *request = json_pack("{s:s, s:i}", "verb", "tail", "from", 0), *reply = NULL;
-	size_t shown = 0;
-	struct err err;
-	enum rc rc = daemon_open(args->ctl, &control, &err);
-
-	if (rc == RC_OK)
-		rc = control_ask(control, request, &reply, &err);
-	if (rc == RC_OK)
-		rc = list_all(args, control, &shown, &err);
-	if (rc == RC_OK && args->wants_id && shown == 0)
-		rc = err_invalid(&err, "there is no open alarm %llu",
-				 (unsigned long long)args->alarm_id);
-	control_close(&control);
-	json_decref(reply);
-	json_decref(request);
-	return rc == RC_OK ? CTL_DONE : ctl_failed(&err);
-}
-
-int
-verb_alarms(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
-{
-	const struct argp argp = {NULL,
-				  parse,
-				  verb->what != 0 ? "ALARM" : NULL,
-				  verb->what != 0 ? show_doc : list_doc,
-				  children,
-				  NULL,
-				  NULL};
-	struct args args = {.ctl = ctl, .wants_id = verb->what != 0};
-
-	if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0)
-		return CTL_USAGE;
-	return list_run(&args);
-}
 
 /* ---- Doing something ------------------------------------------------------------ */
 
@@ -245,7 +124,7 @@ verb_act(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
 {
 	static const struct argp argp = {act_options, parse, "ALARM", act_doc,
 					 children,    NULL,  NULL};
-	struct args args = {.ctl = ctl, .wants_id = true};
+	struct args args = {.ctl = ctl};
 	struct control *control = NULL;
 	json_t *request, *reply = NULL;
 	struct err err;
@@ -254,11 +133,11 @@ verb_act(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
 	if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0)
 		return CTL_USAGE;
 	request = act_request(&args, (enum alarm_verb)verb->what);
-	rc = daemon_open(ctl, &control, &err);
+	rc = ctl_open_daemon(ctl, &control, &err);
 	if (rc == RC_OK)
 		rc = control_ask(control, request, &reply, &err);
 	if (rc == RC_OK && ctl->json)
-		put_json_line(reply);
+		show_json(reply, stdout);
 	else if (rc == RC_OK)
 		(void)printf("alarm %llu: %s\n", (unsigned long long)args.alarm_id,
 			     verb_name((unsigned)verb->what));

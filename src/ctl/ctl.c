@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/control.h"
 #include "daemon/settings.h"
 #include "store/admin.h"
 
@@ -71,6 +72,19 @@ ctl_parse_number(struct argp_state *state, const char *option, const char *text,
 	return n;
 }
 
+uint64_t
+ctl_parse_alarm(struct argp_state *state, const char *text)
+{
+	unsigned long long id;
+	char *end;
+
+	errno = 0;
+	id = strtoull(text, &end, 10);
+	if (errno != 0 || end == text || *end != '\0' || text[0] == '-' || id == 0)
+		argp_error(state, "\"%s\" is not the number of an alarm", text);
+	return id;
+}
+
 enum rc
 ctl_need_settings(struct ctl *ctl, struct err *err)
 {
@@ -97,6 +111,14 @@ ctl_need_register(struct ctl *ctl, struct err *err)
 	if (rc != RC_OK || ctl->admin != NULL)
 		return rc;
 	return admin_open(&ctl->admin, ctl->settings->conninfo, err);
+}
+
+enum rc
+ctl_open_daemon(struct ctl *ctl, struct control **control, struct err *err)
+{
+	enum rc rc = ctl_need_settings(ctl, err);
+
+	return rc == RC_OK ? control_open(control, ctl->settings->control_socket, err) : rc;
 }
 
 void

@@ -59,10 +59,8 @@ static enum rc
 ask(struct ctl *ctl, json_t *request, json_t **reply, struct control **kept, struct err *err)
 {
 	struct control *control = NULL;
-	enum rc rc = ctl_need_settings(ctl, err);
+	enum rc rc = ctl_open_daemon(ctl, &control, err);
 
-	if (rc == RC_OK)
-		rc = control_open(&control, ctl->settings->control_socket, err);
 	if (rc == RC_OK)
 		rc = control_ask(control, request, reply, err);
 	if (rc == RC_OK && kept != NULL)
@@ -71,15 +69,6 @@ ask(struct ctl *ctl, json_t *request, json_t **reply, struct control **kept, str
 		control_close(&control);
 	json_decref(request);
 	return rc;
-}
-
-/* A line for another program, which may be waiting for it. */
-static void
-put_json_line(const json_t *line)
-{
-	(void)json_dumpf(line, stdout, JSON_COMPACT);
-	(void)fputc('\n', stdout);
-	(void)fflush(stdout);
 }
 
 /* ---- status --------------------------------------------------------------- */
@@ -107,7 +96,7 @@ status_once(struct args *args)
 	if (ask(args->ctl, json_pack("{s:s}", "verb", "status"), &status, NULL, &err) != RC_OK)
 		return ctl_failed(&err);
 	if (args->ctl->json)
-		put_json_line(status);
+		show_json(status, stdout);
 	else
 		show_status(status, stdout);
 	json_decref(status);
@@ -187,7 +176,7 @@ tail_follow(const struct args *args, struct control *control, json_int_t *positi
 			*position = json_integer_value(at);
 		shown += json_object_get(line, "alarm_id") != NULL;
 		if (args->ctl->json)
-			put_json_line(line);
+			show_json(line, stdout);
 		else
 			show_alarm(line, colours, stdout);
 		json_decref(line);

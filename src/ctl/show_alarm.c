@@ -87,6 +87,17 @@ action_put(const json_t *line, FILE *out)
 	}
 }
 
+/* A group has none, nor what the server says of itself. */
+static void
+controller_put(const json_t *line, FILE *out)
+{
+	if (text_at(line, "controller")[0] == '\0')
+		return;
+	(void)fputs("  [", out);
+	text_put(out, text_at(line, "controller"));
+	(void)fputc(']', out);
+}
+
 static void
 change_put(const json_t *line, bool colours, FILE *out)
 {
@@ -106,15 +117,21 @@ change_put(const json_t *line, bool colours, FILE *out)
 	text_put_padded(out, text_at(line, "kind"), KIND_WIDTH, false);
 	(void)fputs("  ", out);
 	where_put(line, out);
-	(void)fputs("  [", out);
-	text_put(out, text_at(line, "controller"));
-	(void)fputc(']', out);
+	controller_put(line, out);
 	if (count > 1)
 		(void)fprintf(out, "  x%lld", (long long)count);
 	if (json_is_true(json_object_get(line, "silent")))
 		(void)fputs("  SILENT", out);
 	action_put(line, out);
 	(void)fprintf(out, "%s\n", colour[0] != '\0' ? "\033[0m" : "");
+}
+
+void
+show_json(const json_t *line, FILE *out)
+{
+	(void)json_dumpf(line, out, JSON_COMPACT);
+	(void)fputc('\n', out);
+	(void)fflush(out);
 }
 
 void

@@ -161,14 +161,6 @@ console_on_alarm(struct console *c, const Gatehouse__V1__Alarm *alarm)
 		peer_close(&c->peer, "an alarm of a controller with an endless name");
 		return;
 	}
-	if (alarm->controller[0] == '\0') {
-		/* the server's own: no record of ours is behind it */
-		if (!c->in_snapshot) {
-			c->position = alarm->position;
-			sim->tally.alarm_messages++;
-		}
-		return;
-	}
 	memcpy(entry.name, alarm->controller, strlen(alarm->controller) + 1);
 	sim_write_down(sim, &entry);
 	if (c->in_snapshot) {

@@ -133,7 +133,8 @@ ledger_get_name(struct ledger_entry *entry, const uint8_t **in, const uint8_t *e
 	if (*in == end)
 		return RC_AGAIN;
 	len = *(*in)++;
-	if (len == 0 || len > TLS_NAME_MAX)
+	/* an alarm may be no controller's; whoever sends or sees has a name */
+	if ((len == 0 && entry->type != LEDGER_SEEN) || len > TLS_NAME_MAX)
 		return err_invalid(err, "a name of %zu bytes", len);
 	if ((size_t)(end - *in) < len)
 		return RC_AGAIN;

@@ -7,8 +7,10 @@ in no group; and that whoever takes the group answers for those in it.
 """
 
 import collections
+import json
 
 import pytest
+from harness.world import wait_until
 from stranger.client import Console, Controller, now_us
 from stranger.wire import Enrolment, pb
 
@@ -222,3 +224,53 @@ def test_a_site_without_power_is_one_alarm(make_world, open_client):
     ended = desk.wait_alarm(lambda a: a.alarm_id == group.alarm_id and a.cleared_time_us)
     assert ended.verb == pb.VERB_GROUP_ENDED and ended.count == CUT
     assert_each_change_once(desk)
+
+
+def test_an_operator_at_the_server_sees_the_group(make_world, open_client):
+    world = estate(make_world, 8)
+    desk = console_of(world, open_client)
+    fleet = fleet_of(world, open_client, 8)
+    force_doors(fleet)
+    fleet[0].send_record("KIND_PANIC", door=1)
+    fleet[0].wait_ack()
+    group = wait_count(desk, 16)
+    wait_members(desk, group, 16)
+    number = str(group.alarm_id)
+
+    def lines(*args):
+        return world.ctl("alarms", *args).stdout.splitlines()
+
+    folded = wait_until("the members are folded",
+                        lambda: (found := lines("list")) and len(found) == 2 and found)
+    assert any("panic" in line for line in folded)
+    assert any(number in line and "alarm.flood" in line and "+16 in it" in line
+               for line in folded)
+    assert len(lines("list", "--all")) == 18
+    shown = json.loads(world.ctl("alarms", "show", number).stdout)
+    assert shown["kind"] == "alarm.flood" and shown["count"] == 16
+    assert [member["kind"] for member in shown["members"]] == ["door.forced"] * 16
+    assert "members" not in json.loads(world.ctl("alarms", "show",
+                                                 str(shown["members"][0]["alarm_id"])).stdout)
+    as_json = map(json.loads, lines("list", "--json"))
+    assert sum(line.get("group_id") == group.alarm_id for line in as_json) == 16
+    # what was done last is in each line
+    assert any("group_joined" in line for line in lines("list", "--all"))
+
+
+def test_a_fleet_in_a_flood(make_world):
+    """By its ledger: each alarm reached its console, none twice, also with the server killed."""
+    world = estate(make_world, BLOCKS)
+    sim = world.sim("--console-dir", world.desks, "--rate", 40, "--alarms", 20, "--duration", 10,
+                    "--dispatch", 100, "--dispatch-delay", 1, "--drain")
+    # people take groups, and the server takes the members for them
+    wait_until("members are taken", lambda: world.value(
+        "select count(*) from alarm_changes where verb = 1 and actor_kind = 3"
+        " and actor = 'desk-north'") > 0)
+    world.kill()
+    world.start()
+    assert sim.wait() == 0, sim.log_tail()
+    world.wait_stored()
+    assert world.value("select count(*) from alarms where kind = 720") > 0
+    assert world.value("select count(*) from alarms where group_id is not null") > BEGIN
+    figures = world.assert_ledger_holds()
+    assert figures["alarms"]["missing"] == figures["alarms"]["twice"] == 0

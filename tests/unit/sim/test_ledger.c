@@ -206,6 +206,25 @@ write_entries(const char *dir, const struct ledger_entry *entries, size_t n)
 	ledger_close(&ledger);
 }
 
+/* Whoever sends or sees has a name; an alarm may be no controller's. */
+static void
+test_a_group_has_no_controller(void **state)
+{
+	static const struct ledger_entry group = {
+		.type = LEDGER_SEEN, .id = 2, .alarm_id = 9, .kind = 720, .state = 1};
+	uint8_t bytes[LEDGER_ENTRY_MAX];
+	struct ledger_entry entry;
+	struct err err;
+	size_t n, used;
+
+	(void)state;
+	n = (size_t)(ledger_encode(&group, bytes) - bytes);
+	assert_int_equal(ledger_decode(bytes, n, &entry, &used, &err), RC_OK);
+	assert_int_equal(used, n);
+	assert_string_equal(entry.name, "");
+	assert_int_equal(entry.alarm_id, 9);
+}
+
 static void
 test_history_is_where_the_ledger_ends(void **state)
 {
@@ -300,6 +319,7 @@ main(void)
 		cmocka_unit_test(test_cut_off_tail_counts_not),
 		cmocka_unit_test(test_foreign_and_damaged_files_are_refused),
 		cmocka_unit_test(test_one_writer_at_a_time),
+		cmocka_unit_test(test_a_group_has_no_controller),
 		cmocka_unit_test(test_history_is_where_the_ledger_ends),
 		cmocka_unit_test(test_history_forgets_with_the_epoch),
 		cmocka_unit_test(test_history_refuses_unknown_numbers),
