@@ -47,16 +47,12 @@ def seen_by_console(folder):
 
 
 def changes_by_station(world):
-    """{station: [(alarm_id, position, whether a record caused it)]}, in the journal's order.
-
-    Of controllers' alarms: those of the server's own (groups, damage) the ledger leaves out.
-    """
+    """{station: [(alarm_id, position, whether a record caused it)]}, in the journal's order."""
     changes = collections.defaultdict(list)
     for station, alarm_id, position, verb in world.sql(
             "select t.code, c.alarm_id, c.position, c.verb from gatehouse.alarm_changes c"
             " join gatehouse.sites s using (site_id) join gatehouse.areas a using (area_id)"
-            " join gatehouse.stations t on t.station_id = a.station_id"
-            " where c.controller_id > 0 order by c.position"):
+            " join gatehouse.stations t on t.station_id = a.station_id order by c.position"):
         changes[station].append((int(alarm_id), int(position), verb == "0"))
     return changes
 
