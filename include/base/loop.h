@@ -44,6 +44,11 @@ void loop_again(struct loop *loop);
 /* Run the next turn after so long at the latest, although nothing may be due. */
 void loop_within(struct loop *loop, uint64_t ms);
 
+/* Before loop_run(): descriptors are looked at once in so long at most, so that one waking
+ * serves more than one; but for a few turns behind a quiet time, and those for work left
+ * over.  Mail never waits. */
+void loop_set_pace(struct loop *loop, uint64_t us);
+
 /* A timer that calls every `interval_ms` until loop_free(). */
 enum rc loop_every(struct loop *loop, uint64_t interval_ms, void (*call)(void *arg), void *arg,
 		   struct err *err) MUST_CHECK;

@@ -6,10 +6,16 @@
 #include "base/loop.h"
 
 #include <event2/event.h>
+#include <poll.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
+
+/* So many turns may follow each other before the pace holds: what comes alone, and what
+ * it brings with it, never waits. */
+enum { LOOP_PACE_TURNS = 4 };
 
 struct loop_timer {
 	struct event *tick;
@@ -27,6 +33,9 @@ struct loop {
 	struct loop_timer *timers;
 	uint64_t within_ms; /* monotonic: when `within` comes; 0: not */
 	bool again;         /* work was left over: the next turn doesn't sleep */
+	uint64_t pace_ns;   /* of turns; 0: none */
+	uint64_t turn_ns;   /* monotonic: when the last turn began */
+	uint64_t credit_ns; /* time that passed without turns; a turn costs pace_ns of it */
 	atomic_bool stop;
 };
 
@@ -123,12 +132,51 @@ loop_free(struct loop **out)
 	free(loop);
 }
 
+static void
+loop_earn(struct loop *loop)
+{
+	uint64_t now_ns = clock_mono_ns(), most_ns = LOOP_PACE_TURNS * loop->pace_ns;
+
+	loop->credit_ns += now_ns - loop->turn_ns;
+	if (loop->credit_ns > most_ns)
+		loop->credit_ns = most_ns;
+	loop->turn_ns = now_ns;
+}
+
+static void
+loop_keep_pace(struct loop *loop)
+{
+	struct pollfd mail = {.fd = loop->box.fd, .events = POLLIN};
+	struct timespec rest;
+	uint64_t short_ns;
+
+	loop_earn(loop);
+	if (loop->credit_ns < loop->pace_ns && !loop->again) {
+		short_ns = loop->pace_ns - loop->credit_ns;
+		rest = (struct timespec){.tv_sec = (time_t)(short_ns / 1000000000),
+					 .tv_nsec = (long)(short_ns % 1000000000)};
+		(void)ppoll(&mail, 1, &rest, NULL);
+		loop_earn(loop);
+	}
+	loop->credit_ns -= loop->credit_ns < loop->pace_ns ? loop->credit_ns : loop->pace_ns;
+}
+
+void
+loop_set_pace(struct loop *loop, uint64_t us)
+{
+	loop->pace_ns = us * 1000;
+	loop->turn_ns = clock_mono_ns();
+	loop->credit_ns = LOOP_PACE_TURNS * loop->pace_ns;
+}
+
 void
 loop_run(struct loop *loop)
 {
 	while (!atomic_load_explicit(&loop->stop, memory_order_acquire)) {
 		int flags = EVLOOP_ONCE | (loop->again ? EVLOOP_NONBLOCK : 0);
 
+		if (loop->pace_ns > 0)
+			loop_keep_pace(loop);
 		loop->again = false;
 		must(event_base_loop(loop->base, flags) >= 0);
 		if (loop->hooks.on_turn != NULL)

@@ -168,6 +168,12 @@ static const struct conf_key settings_keys[] = {
 	    "raise records.gap and go on behind it."),
 	INT("fleet.clock_tolerance_s", clock_tolerance_s, "300", 1, 86400, "s",
 	    "A record whose time is further off ours is accepted and flagged."),
+	INT("fleet.turn_us", turn_us, "200", 0, 10000, "us",
+	    "A worker that has much to do looks at its connections once in so long at most, so "
+	    "that "
+	    "one waking serves many of them; what comes behind a quiet moment doesn't wait. An "
+	    "alarm beside many records waits for so long at most until it is read, and not after "
+	    "that. 0: each waking by itself."),
 	INT("fleet.read_budget_kb", read_budget_kb, "64", 4, 1024, "KiB",
 	    "Read from one connection before the others have their turn, so that the backlog of "
 	    "one does not delay the alarm of another."),

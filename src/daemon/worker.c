@@ -402,6 +402,8 @@ worker_new(struct worker **out, const struct worker_setup *setup, struct err *er
 	*out = worker;
 	rc = loop_new(&worker->loop, &hooks, err);
 	if (rc == RC_OK)
+		loop_set_pace(worker->loop, (uint64_t)settings->turn_us);
+	if (rc == RC_OK)
 		rc = stream_set_new(&worker->streams, worker->loop, &limits, err);
 	if (rc == RC_OK)
 		rc = worker_new_sessions(worker, err);
