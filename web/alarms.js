@@ -3,6 +3,7 @@
 // the page in here.
 
 const ASIDE = ["shelved", "out_of_service"];
+const GROUPS = ["alarm.flood", "comms.site_lost"];
 const HISTORY_MAX = 50;
 
 export class Alarms {
@@ -56,7 +57,8 @@ export class Alarms {
 			return false;
 		}
 		this.map.set(data.alarm_id, data);
-		return !snapshot && this.rings(data) &&
+		// of what is in a group, the group is announced
+		return !snapshot && this.rings(data) && !this.isMember(data) &&
 			(!before || !this.rings(before) || data.count > before.count);
 	}
 
@@ -95,37 +97,67 @@ export class Alarms {
 		return this.map.get(id);
 	}
 
-	ringing()
+	// How many have to be answered: a group counts as one until it is taken, since who takes
+	// it takes what is in it; what came into it later counts by itself.
+	unanswered()
 	{
 		let n = 0;
 
 		for (const data of this.map.values())
-			n += this.rings(data) && !this.isMember(data);
+			n += this.rings(data) && !(this.isMember(data) &&
+				this.rings(this.map.get(data.group_id)));
 		return n;
+	}
+
+	// The worst that is to be heard; 0: nothing.  What is in a group is never heard.
+	loudest()
+	{
+		let level = 0;
+
+		for (const data of this.map.values())
+			if (data.severity_level > level && this.rings(data) && !this.isMember(data))
+				level = data.severity_level;
+		return level;
 	}
 
 	isMember(data)
 	{
-		return data.group_id !== null && this.map.has(data.group_id);
+		return data !== undefined && data.group_id !== null && this.map.has(data.group_id);
 	}
 
-	// Those that stand in a group's place, or alone; matching what is looked for.
-	list(filter, opened)
+	// Each group's members, in their order.
+	groups()
 	{
-		const shown = [];
+		const groups = new Map();
 
 		for (const data of this.map.values()) {
-			if (this.isMember(data) && !opened.has(data.group_id) && !filter)
+			if (!this.isMember(data))
 				continue;
-			if (!filter || matches(data, filter))
-				shown.push(data);
+			if (!groups.has(data.group_id))
+				groups.set(data.group_id, []);
+			groups.get(data.group_id).push(data);
 		}
-		return shown.sort((a, b) => this.compare(a, b));
+		for (const members of groups.values())
+			members.sort((a, b) => this.compare(a, b));
+		return groups;
+	}
+
+	// Those that stand alone or for a group, and behind an opened group what is in it.  What
+	// is looked for is found in groups, too.
+	list(filter, opened, groups)
+	{
+		const all = [...this.map.values()];
+
+		if (filter)
+			return all.filter(data => matches(data, filter)).sort((a, b) => this.compare(a, b));
+		return all.filter(data => !this.isMember(data)).sort((a, b) => this.compare(a, b))
+			.flatMap(data => opened.has(data.alarm_id)
+				? [data, ...groups.get(data.alarm_id) || []] : [data]);
 	}
 
 	members(groupId)
 	{
-		return [...this.map.values()].filter(data => data.group_id === groupId);
+		return this.groups().get(groupId) || [];
 	}
 
 	// What has to be answered first; the worse first; the older first.
@@ -144,6 +176,12 @@ export class Alarms {
 			return 2;
 		return waits(data) ? 0 : 1;
 	}
+}
+
+// It stands for others.
+export function isGroup(data)
+{
+	return data !== undefined && GROUPS.includes(data.kind);
 }
 
 // Nobody has taken it.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page: signing in, the bar, the keyboard, and which view is shown.
 
-import {Alarms, verbs} from "./alarms.js";
+import {Alarms, isGroup, verbs} from "./alarms.js";
 import {ask} from "./ask.js";
 import {Detail, KEYS} from "./detail.js";
 import {el, text} from "./dom.js";
@@ -22,11 +22,12 @@ class Page {
 	{
 		this.who = who;
 		this.alarms = new Alarms(who.station);
-		this.list = new List(this.alarms, id => this.choose(id, true));
+		this.list = new List(this.alarms, id => this.click(id));
 		this.detail = new Detail(this.alarms, {
 			onVerb: verb => this.act(verb),
 			onBack: () => this.showDetail(false),
 			onGroup: id => this.toggleGroup(id),
+			onMember: id => this.chooseMember(id),
 		});
 		this.overview = new Overview(this.alarms);
 		this.sound = new Sound(() => this.drawBar());
@@ -48,7 +49,7 @@ class Page {
 		this.stream.stop();
 		clearInterval(this.ticker);
 		removeEventListener("keydown", this.onKey);
-		this.sound.set(0);
+		this.sound.end();
 	}
 
 	// ---- What is on it --------------------------------------------------------------
@@ -109,13 +110,12 @@ class Page {
 
 	drawBar()
 	{
-		const ringing = this.alarms.ringing();
-		const worst = [...this.alarms.map.values()].filter(data => this.alarms.rings(data))
-			.reduce((level, data) => Math.max(level, data.severity_level), 0);
+		const unanswered = this.alarms.unanswered();
 
 		text(this.bar.station, this.who.station);
-		text(this.bar.unanswered, ringing ? w("unanswered", {n: ringing}) : w("none_unanswered"));
-		this.bar.unanswered.dataset.any = ringing > 0;
+		text(this.bar.unanswered, unanswered ? w("unanswered", {n: unanswered})
+			: w("none_unanswered"));
+		this.bar.unanswered.dataset.any = unanswered > 0;
 		text(this.bar.open, w("open", {n: this.alarms.map.size}));
 		text(this.bar.clock, clock(Date.now()));
 		text(this.bar.view, this.view === "alarms" ? w("overview") : w("title"));
@@ -129,8 +129,8 @@ class Page {
 		this.search.setAttribute("aria-label", w("filter"));
 		this.list.node.setAttribute("aria-label", w("title"));
 		this.drawLink();
-		document.title = `${ringing ? `(${ringing}) ` : ""}${w("title")} · ${this.who.station}`;
-		this.sound.set(worst);
+		document.title = `${unanswered ? `(${unanswered}) ` : ""}${w("title")} · ${this.who.station}`;
+		this.sound.set(this.alarms.loudest());
 	}
 
 	drawLink()
@@ -222,6 +222,29 @@ class Page {
 			this.showDetail(true);
 	}
 
+	// A group opens with the click that chooses it, and each further one folds or unfolds it.
+	click(id)
+	{
+		if (isGroup(this.alarms.get(id)) && (this.list.chosen === id || !this.list.opened.has(id)))
+			this.toggleGroup(id);
+		this.choose(id, true);
+	}
+
+	chooseMember(id)
+	{
+		const data = this.alarms.get(id);
+
+		if (this.alarms.isMember(data))
+			this.openGroup(data.group_id);
+		this.choose(id, true);
+	}
+
+	openGroup(id)
+	{
+		if (!this.list.opened.has(id))
+			this.toggleGroup(id);
+	}
+
 	showDetail(shown)
 	{
 		this.main.classList.toggle("with-detail", shown);
@@ -235,10 +258,19 @@ class Page {
 		this.list.draw(Date.now());
 	}
 
+	// That of a group, or of what is in one.
 	toggleGroup(id)
 	{
-		this.list.toggleGroup(id);
-		this.list.draw(Date.now());
+		const data = this.alarms.get(id);
+
+		if (this.alarms.isMember(data)) {
+			this.toggleGroup(data.group_id);
+			this.choose(data.group_id, false);
+		} else if (isGroup(data)) {
+			this.list.toggleGroup(id);
+			this.list.draw(Date.now());
+			this.detail.draw();
+		}
 	}
 
 	async act(verb)
@@ -380,6 +412,8 @@ class Page {
 		}
 		if (key === "Enter" && this.list.chosen !== null &&
 		    !["BUTTON", "A"].includes(document.activeElement.tagName)) {
+			if (isGroup(this.alarms.get(this.list.chosen)))
+				this.openGroup(this.list.chosen);
 			this.showDetail(true);
 			return true;
 		}

@@ -2,7 +2,7 @@
 // One alarm in full: where it is in large letters, what can be done, what was done, and
 // the records behind it.
 
-import {verbs} from "./alarms.js";
+import {isGroup, verbs} from "./alarms.js";
 import {el} from "./dom.js";
 import {get} from "./server.js";
 import {stateWords} from "./list.js";
@@ -12,13 +12,14 @@ export const KEYS = {accept: "a", reject: "r", dispatched: "d", on_scene: "o", c
 	cancel: "x", comment: "m", hand_over: "h", shelve: "s", unshelve: "s", reset: "u",
 	out_of_service: "t", in_service: "t"};
 
+const MEMBERS_MAX = 200;
 const STORED_AFTER_MS = 700;
 const RETRY_MS = 2000;
 
 export class Detail {
-	constructor(alarms, {onVerb, onBack, onGroup})
+	constructor(alarms, {onVerb, onBack, onGroup, onMember})
 	{
-		Object.assign(this, {alarms, onVerb, onBack, onGroup});
+		Object.assign(this, {alarms, onVerb, onBack, onGroup, onMember});
 		this.node = el("section.detail", {"aria-live": "off"});
 		this.id = null;
 		this.stored = null;  // what PostgreSQL says of it
@@ -30,6 +31,7 @@ export class Detail {
 		if (this.id === id)
 			return;
 		this.id = id;
+		this.node.scrollTop = 0;
 		this.last = null;
 		this.stored = null;
 		this.problem = null;
@@ -69,7 +71,7 @@ export class Detail {
 	{
 		const data = this.id === null ? null : this.alarms.get(this.id) || this.over();
 		const now = data === null ? "" : `${data.position} ${document.documentElement.lang} ` +
-			`${this.alarms.members(this.id).length}`;
+			this.alarms.members(this.id).map(member => member.position).join();
 
 		if (this.drawn === now)
 			return;
@@ -95,7 +97,8 @@ export class Detail {
 			el("button.back", {type: "button", onclick: this.onBack}, `‹ ${w("back")}`),
 			el("header", {dataset: {severity: data.severity}},
 				el("h2", term("kind", data.kind),
-					data.count > 1 ? ` ${w("times", {n: data.count})}` : ""),
+					isGroup(data) ? ` · ${w("group_count", {n: data.count})}`
+						: data.count > 1 ? ` ${w("times", {n: data.count})}` : ""),
 				el("p.big", data.address || data.site_name || data.site),
 				el("p.where", [data.door_name || data.door, data.site_name].filter(Boolean)
 					.join(" · ")),
@@ -124,11 +127,25 @@ export class Detail {
 	{
 		const members = this.alarms.members(data.alarm_id);
 
-		if (!members.length)
+		if (this.alarms.isMember(data))
+			return el("p.in-group", w("in_group"), " ",
+				el("button", {type: "button", onclick: () => this.onGroup(data.alarm_id)},
+					el("kbd", "e"), ` ${w("close_group")}`));
+		if (!isGroup(data))
 			return null;
-		return el("p.group", w("members", {n: members.length}), " ",
-			el("button", {type: "button", onclick: () => this.onGroup(data.alarm_id)},
-				w("open_group")));
+		return el("section.group", el("h3", w("members", {n: members.length})),
+			el("ol.members", members.slice(0, MEMBERS_MAX).map(member => this.member(member))),
+			members.length > MEMBERS_MAX
+				? el("p.note", w("more", {n: members.length - MEMBERS_MAX})) : null);
+	}
+
+	member(data)
+	{
+		return el("li", el("button", {type: "button", dataset: {severity: data.severity},
+			onclick: () => this.onMember(data.alarm_id)},
+			el("time", moment(data.raised_time)), el("b", term("kind", data.kind)),
+			el("span", data.door_name || data.door || data.controller),
+			el("span.state", stateWords(data))));
 	}
 
 	facts(data)
@@ -205,7 +222,10 @@ function changeWords(change, before)
 
 function changeItem(change, before)
 {
-	const who = change.by_server ? w("server") : change.operator || change.actor;
+	const person = [change.operator, change.actor].filter(Boolean).join("@");
+	// who took a group took what was in it: the server did that, in his name
+	const who = !change.by_server ? person
+		: person ? `${person} · ${w("with_group")}` : w("server");
 	const more = [
 		change.reject_reason && term("reject", change.reject_reason),
 		change.outcome && term("outcome", change.outcome),

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The list: one row for each alarm, kept over changes, so that a storm moves few elements.
 
+import {isGroup} from "./alarms.js";
 import {arrange, el, text} from "./dom.js";
 import {age, term, w} from "./words.js";
 
 const ROWS_MAX = 1000;
+const KINDS_MAX = 3;
 const SIGN = {critical: "◆", high: "▲", medium: "■", low: "●"};
 
 export class List {
@@ -23,7 +25,8 @@ export class List {
 
 	draw(nowMs)
 	{
-		const all = this.alarms.list(this.filter, this.opened);
+		this.groups = this.alarms.groups();
+		const all = this.alarms.list(this.filter, this.opened, this.groups);
 
 		this.shown = all.slice(0, ROWS_MAX);
 		if (this.chosen !== null && !this.shown.some(data => data.alarm_id === this.chosen))
@@ -57,6 +60,10 @@ export class List {
 		}
 		if (row.data !== data || row.lang !== document.documentElement.lang)
 			this.fillRow(row, data);
+		// what these say changes without a change of this alarm
+		row.node.classList.toggle("member", this.alarms.isMember(data));
+		if (isGroup(data))
+			this.fillGroup(row, data);
 		text(row.age, age(data.raised_time, nowMs));
 		return row.node;
 	}
@@ -87,17 +94,32 @@ export class List {
 		node.dataset.severity = data.severity;
 		node.dataset.state = data.state;
 		node.classList.toggle("rings", this.alarms.rings(data));
-		node.classList.toggle("member", this.alarms.isMember(data));
+		node.classList.toggle("group", isGroup(data));
 		node.classList.toggle("information", !this.alarms.called(data));
 		text(row.sign, SIGN[data.severity] || "●");
 		text(row.severity, term("severity", data.severity));
 		text(row.kind, term("kind", data.kind));
-		text(row.count, data.count > 1 ? w("times", {n: data.count}) : "");
+		text(row.count, isGroup(data) ? w("group_count", {n: data.count})
+			: data.count > 1 ? w("times", {n: data.count}) : "");
 		text(row.address, data.address || data.site_name || data.site);
-		text(row.place, [data.door_name || data.door, data.site_name || data.site]
-			.filter(Boolean).join(" · "));
+		if (!isGroup(data))
+			text(row.place, [data.door_name || data.door, data.site_name || data.site]
+				.filter(Boolean).join(" · "));
 		text(row.state, stateWords(data));
 		text(row.marks, markWords(data, this.alarms).join(" · "));
+	}
+
+	// What is in it, the most frequent first, and how many of them nobody has taken.
+	fillGroup(row, data)
+	{
+		const members = this.groups.get(data.alarm_id) || [];
+		const opened = this.opened.has(data.alarm_id);
+		const waiting = members.filter(member => this.alarms.rings(member)).length;
+
+		text(row.sign, opened ? "▾" : "▸");
+		text(row.place, [data.site_name || data.site, ...kindWords(members)].join(" · "));
+		text(row.marks, [waiting && w("group_waiting", {n: waiting}),
+			...markWords(data, this.alarms)].filter(Boolean).join(" · "));
 	}
 
 	mark()
@@ -146,6 +168,16 @@ export function stateWords(data)
 	if (data.state === "acknowledged" && data.stage !== "unspecified")
 		return term("stage", data.stage);
 	return term("state", data.state);
+}
+
+function kindWords(members)
+{
+	const counts = new Map();
+
+	for (const {kind} of members)
+		counts.set(kind, (counts.get(kind) || 0) + 1);
+	return [...counts].sort((a, b) => b[1] - a[1]).slice(0, KINDS_MAX)
+		.map(([kind, n]) => `${term("kind", kind)} ${w("times", {n})}`);
 }
 
 function markWords(data, alarms)

@@ -3,6 +3,11 @@
 
 const EVERY_MS = 3000;
 
+// What was played since the page is open: rounds, also silent ones, and tones.
+export const played = {rounds: 0, tones: 0};
+
+const TOUCHES = ["keydown", "pointerdown"];
+
 export class Sound {
 	constructor(onChange)
 	{
@@ -10,10 +15,20 @@ export class Sound {
 		this.onChange = onChange;
 		this.level = 0;
 		this.context = null;
-		setInterval(() => this.ring(), EVERY_MS);
+		this.timer = setInterval(() => this.ring(), EVERY_MS);
 		// browsers let a page be heard only after somebody has touched it
-		for (const event of ["keydown", "pointerdown"])
-			addEventListener(event, () => this.unblock(), {capture: true});
+		this.touched = () => this.unblock();
+		for (const event of TOUCHES)
+			addEventListener(event, this.touched, {capture: true});
+	}
+
+	end()
+	{
+		clearInterval(this.timer);
+		for (const event of TOUCHES)
+			removeEventListener(event, this.touched, {capture: true});
+		if (this.context)
+			this.context.close();
 	}
 
 	unblock()
@@ -48,6 +63,7 @@ export class Sound {
 
 	ring()
 	{
+		played.rounds++;
 		if (!this.on || this.level === 0 || this.blocked)
 			return;
 		const high = this.level >= 4 ? 1180 : 880;
@@ -70,6 +86,7 @@ export class Sound {
 		gain.gain.linearRampToValueAtTime(0, at + 0.15);
 		oscillator.connect(gain).connect(this.context.destination);
 		oscillator.start(at);
+		played.tones++;
 		oscillator.stop(at + 0.16);
 	}
 }

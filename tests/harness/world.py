@@ -161,6 +161,8 @@ class Program:
         return self._process.wait(timeout)
 
     def log_tail(self, lines=40):
+        if not self.log.exists():
+            return "its folder is gone already"
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
