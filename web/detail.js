@@ -3,7 +3,7 @@
 // the records behind it.
 
 import {isGroup, verbs} from "./alarms.js";
-import {el} from "./dom.js";
+import {el, text} from "./dom.js";
 import {get} from "./server.js";
 import {stateWords} from "./list.js";
 import {clock, moment, term, w} from "./words.js";
@@ -199,15 +199,30 @@ export class Detail {
 			: el("p.note", w("no_records")));
 	}
 
-	// Shown when there is one.
+	// Shown when there is one; asked for once, and kept while alarms of that site are looked at.
 	plan(data)
 	{
-		const image = el("img", {alt: w("plan"), loading: "lazy",
-			src: `/api/v1/plans/${encodeURIComponent(data.site)}`});
-		const section = el("section.plan", {hidden: true}, el("h3", w("plan")), image);
+		if (!this.site || this.site.code !== data.site) {
+			const path = `/api/v1/plans/${encodeURIComponent(data.site)}`;
+			const heading = el("h3"), image = el("img");
+			const node = el("section.plan", {hidden: true}, heading, image);
 
-		image.addEventListener("load", () => section.hidden = false);
-		return section;
+			image.addEventListener("load", () => node.hidden = false);
+			this.site = {code: data.site, node, heading, image};
+			hasPlan(path).then(has => has && (image.src = path));
+		}
+		text(this.site.heading, w("plan"));
+		this.site.image.alt = w("plan");
+		return this.site.node;
+	}
+}
+
+async function hasPlan(path)
+{
+	try {
+		return (await fetch(path, {method: "HEAD"})).status === 200;
+	} catch (problem) {
+		return false; // no network: the page says so elsewhere
 	}
 }
 

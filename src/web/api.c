@@ -8,7 +8,9 @@
  * is made within a session its token.  So a page elsewhere can't make a dispatcher's
  * browser do anything.
  */
+#include <errno.h>
 #include <event2/http.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -279,7 +281,16 @@ get_overview(struct call *call)
 
 /* ---- Site plans -------------------------------------------------------------- */
 
-/* The first of the endings for which there is a file. */
+static void
+plan_log(const char *site, const struct err *err)
+{
+	uint64_t held_back;
+
+	if (log_source_ok(site, strlen(site), API_LOG_PACE_MS, &held_back))
+		log_warning("web", "no plan shown: %s held_back=%" PRIu64, err->msg, held_back);
+}
+
+/* The first of the endings for which there is a file that can be shown. */
 static enum rc
 plan_read(const char *dir, const char *site, const char **type, uint8_t **bytes, size_t *n)
 {
@@ -288,10 +299,12 @@ plan_read(const char *dir, const char *site, const char **type, uint8_t **bytes,
 
 	for (size_t i = 0; i < ARRAY_LEN(endings) && rc != RC_OK; i++) {
 		char *path = xasprintf("%s/%s%s", dir, site, endings[i]);
-		struct err err;
+		struct err err = {0};
 
 		*type = web_file_type(endings[i]);
 		rc = fs_read_file(path, PLAN_MAX, bytes, n, &err);
+		if (rc != RC_OK && err.sys != ENOENT)
+			plan_log(site, &err);
 		free(path);
 	}
 	return rc;
@@ -312,9 +325,11 @@ get_plan(struct call *call)
 	/* a site that this station has seen; and a name that stays in the folder */
 	if (site == NULL || strlen(site) != code_len || code_len == 0 || code_len > API_CODE_MAX ||
 	    site[0] == '.' || strchr(site, '/') != NULL ||
-	    !station_knows_site(upstream_station(upstream), site) ||
-	    plan_read(call->web->settings.plans_dir, site, &type, &bytes, &n) != RC_OK) {
-		http_problem(call->request, 404, "there is no plan of this site");
+	    !station_knows_site(upstream_station(upstream), site)) {
+		http_problem(call->request, 404, "no alarm of such a site was seen");
+	} else if (plan_read(call->web->settings.plans_dir, site, &type, &bytes, &n) != RC_OK) {
+		/* nothing is wrong: browsers would say so of a 404 */
+		http_reply(call->request, 204, NULL, "", 0);
 	} else {
 		http_set_header(call->request, "Cache-Control", "private, max-age=300");
 		http_reply(call->request, 200, type, bytes, n);

@@ -96,8 +96,9 @@ static const struct conf_key settings_keys[] = {
 
 	INT("session.link_s", link_s, "300", 10, 86400, "s",
 	    "A link of gatehousectl console login is good for so long, and once."),
-	INT("session.idle_s", session_idle_s, "3600", 10, 604800, "s",
-	    "A session that asks for nothing for so long ends. An open page asks."),
+	INT("session.idle_s", session_idle_s, "7200", 10, 604800, "s",
+	    "A session that asks for nothing for so long ends. An open page asks; longer than an "
+	    "hour, so that one which was without network for as long goes on."),
 	INT("session.max_s", session_max_s, "43200", 60, 2592000, "s",
 	    "A session ends after this, whatever it does: a shift, with its handover."),
 	INT("session.max", sessions_max, "4096", 1, 1000000, "",

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A wall clock that a test can step, by libfaketime: CLOCK_MONOTONIC stays as it is.
+"""A wall clock that a test can step, by libfaketime: CLOCK_MONOTONIC stays as it is, but
+for one who asks for an hour that passes at once.
 
     clock = FakeClock(folder)
     Program([*clock.prefix, ...])
@@ -22,14 +23,15 @@ def why_not():
 class FakeClock:
     """Starts as the true one."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, monotonic=False):
+        """`monotonic`: that one is stepped, too."""
         self._file = pathlib.Path(folder) / "clock"
         self.offset_s = 0
         self.step(0)
         # without its cache, a step is seen at once and not after ten seconds
         self.prefix = ["env", f"LD_PRELOAD={glob.glob(LIBRARIES)[0]}",
                        f"FAKETIME_TIMESTAMP_FILE={self._file}", "FAKETIME_NO_CACHE=1",
-                       "FAKETIME_DONT_FAKE_MONOTONIC=1"]
+                       f"FAKETIME_DONT_FAKE_MONOTONIC={0 if monotonic else 1}"]
 
     def now(self):
         """In seconds since 1970, as the programs see it."""

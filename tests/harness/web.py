@@ -21,8 +21,9 @@ PAGES = TOP / "web"
 class Web:
     """Made by gatehousectl, as an operator would; ends with its world."""
 
-    def __init__(self, world, settings=None, beside=None):
+    def __init__(self, world, settings=None, beside=None, prefix=()):
         """`beside`: another one, whose certificates this one shares."""
+        self.prefix = prefix
         self.world = world
         self.port = free_port()
         self.program = None
@@ -47,7 +48,8 @@ class Web:
         set_keys(self.config, settings)
 
     def start(self):
-        self.program = self.world.spawn("gatehouse-web", "-c", self.config, name=self.home.name)
+        self.program = self.world.spawn("gatehouse-web", "-c", self.config, name=self.home.name,
+                                        prefix=self.prefix)
         wait_until("gatehouse-web knows the register", lambda: self.status().get("register_known"))
 
     def status(self):

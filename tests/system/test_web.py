@@ -291,6 +291,47 @@ def test_alarms_come_while_postgresql_is_away(web, town, controllers, postgres):
     stream.close()
 
 
+# ---- Site plans -----------------------------------------------------------------------
+
+PNG = bytes.fromhex("89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+                    "1f15c4890000000d49444154789c6360f8cfc000000301010018dd8db0"
+                    "0000000049454e44ae426082")
+PLAN_MAX = 8 << 20
+
+
+def test_the_plan_of_a_site(web, controllers):
+    """Guards that a plan is given to whoever has an alarm there, and nothing else is."""
+    raise_alarm(controllers[0], "KIND_FIRE")
+    browser = web.browser("desk-north")
+    stream = browser.stream()
+    site = stream.snapshot()[0]["site"]
+    stream.close()
+    plans, path = web.home / "plans", f"/api/v1/plans/{site}"
+    (plans / "other-site.png").write_bytes(PNG)
+    (web.home / "plans.png").write_bytes(PNG)
+    assert browser.get(path).status == 204, "it has none"
+    (plans / f"{site}.webp").write_bytes(b"RIFF")
+    assert browser.get(path).headers["Content-Type"] == "image/webp"
+    (plans / f"{site}.png").write_bytes(PNG)
+    reply = browser.get(path)
+    assert (reply.status, reply.body) == (200, PNG) and reply.headers["Content-Type"] == "image/png"
+    assert reply.headers["X-Content-Type-Options"] == "nosniff"
+    head = browser.request("HEAD", path)
+    assert (head.status, head.body) == (200, b"")
+    # as much as there may be, and a byte more
+    (plans / f"{site}.webp").unlink()
+    (plans / f"{site}.png").write_bytes(bytes(PLAN_MAX))
+    assert len(browser.get(path).body) == PLAN_MAX
+    (plans / f"{site}.png").write_bytes(bytes(PLAN_MAX + 1))
+    assert browser.get(path).status == 204
+    assert "no plan shown: " in web.program.log.read_text()
+    (plans / f"{site}.png").unlink()
+    for wrong in ("other-site", "nowhere", "..%2fplans", "%2e%2e", f"{site}%00", "", "x" * 65):
+        assert browser.get(f"/api/v1/plans/{wrong}").status == 404, wrong
+    assert web.browser("desk-east").get(path).status == 404
+    assert web.browser().get(path).status == 401
+
+
 # ---- What it takes ------------------------------------------------------------------
 
 
