@@ -237,7 +237,7 @@ function changeWords(change, before)
 
 function changeItem(change, before)
 {
-	const person = [change.operator, change.actor].filter(Boolean).join("@");
+	const person = change.operator || change.actor;
 	// who took a group took what was in it: the server did that, in his name
 	const who = !change.by_server ? person
 		: person ? `${person} · ${w("with_group")}` : w("server");
