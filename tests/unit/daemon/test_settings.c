@@ -131,7 +131,8 @@ static void
 a_flood_ends_below_where_it_begins(void **state)
 {
 	(void)state;
-	assert_accepted("desk: {flood_begin: 7, flood_end: 7}\nlisteners: [{port: 1, " BOTH "}]\n");
+	assert_accepted("desk: {flood_begin: 7, flood_end: 7}\nlisteners: [{port: 1, " BOTH "}]\n"
+			"alarms: [{kind: alarm.flood, escalate_s: 60}]\n");
 	assert_refused(
 		"desk: {flood_begin: 7, flood_end: 8}\nlisteners: [{port: 1, " BOTH "}]\n",
 		"\"desk.flood_end\" is 8, expected at most \"desk.flood_begin\", which is 7");
