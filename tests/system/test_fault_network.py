@@ -75,9 +75,11 @@ def kinds(reported):
 
 
 def changes(desk, name):
-    """(raised or cleared) of each change that the console saw about this controller."""
+    """(raised or cleared) of each change that a record made, as the console saw it, of this
+    controller; that several at a site join a group is none."""
     return ["cleared" if alarm.cleared_time_us else "raised" for alarm in desk.alarms
-            if alarm.kind == LOST_KIND and alarm.controller == name]
+            if alarm.kind == LOST_KIND and alarm.controller == name and
+            alarm.verb == pb.VERB_UNSPECIFIED]
 
 
 # ---- Lost once, restored once -------------------------------------------------------
