@@ -91,7 +91,7 @@ bool shortage(const struct err *err);
 enum rc segment_open(const char *dir, uint64_t first, bool writable, int *fd,
 		     struct segment_header *header, struct err *err) MUST_CHECK;
 
-/* Asked between the steps by which a spare is filled: others may have the disk. */
+/* Asked before each step by which a spare is filled: others may have the disk. */
 typedef bool spare_may_rest_cb(void *arg);
 /* A file of written zeros that can become a segment; durable, under a spare's name. */
 enum rc spare_make(const char *dir, uint32_t serial, uint64_t bytes, spare_may_rest_cb *may_rest,

@@ -27,6 +27,7 @@ enum {
 	 * segment of zeros before it in the disk's queue, and between two of them the
 	 * disk is left to others for some times as long. */
 	FILL_STEP_BYTES = 256 * 1024,
+	FILL_HASTY_BYTES = 4 * 1024 * 1024, /* when it is waited for */
 	FILL_REST_TIMES = 3,
 	FILL_REST_MAX_NS = 50 * 1000000,
 };
@@ -157,13 +158,16 @@ spare_fill(int fd, uint64_t bytes, spare_may_rest_cb *may_rest, void *arg, struc
 
 	for (uint64_t at = 0; at < bytes && rc == RC_OK;) {
 		uint64_t left = bytes - at, begin_ns = clock_mono_ns();
-		uint64_t step = left < FILL_STEP_BYTES ? left : FILL_STEP_BYTES;
+		bool rests = may_rest(arg);
+		uint64_t step = rests ? FILL_STEP_BYTES : FILL_HASTY_BYTES;
 
+		if (step > left)
+			step = left;
 		rc = fs_fill(fd, at, step, err);
 		if (rc == RC_OK)
 			rc = fs_datasync(fd, err);
 		at += step;
-		if (rc == RC_OK && at < bytes && may_rest(arg))
+		if (rc == RC_OK && at < bytes && rests)
 			spare_rest(clock_mono_ns() - begin_ns);
 	}
 	return rc;

@@ -120,8 +120,9 @@ def test_a_disk_that_fails_to_sync_ends_it_before_the_ack(make_world):
         pytest.skip("strace may not trace here")
     world = make_world()
     trace = world.folder / "strace.log"
+    # counted for each thread: a spare segment takes up to 256 of its maker's
     world.start(prefix=["strace", "-f", "-o", trace, "-e", "trace=fdatasync",
-                        "-e", "inject=fdatasync:error=EIO:when=200"])
+                        "-e", "inject=fdatasync:error=EIO:when=600"])
     sim = load(world)
     assert world.daemon.wait() == 1, world.daemon.log_tail()
     log = world.daemon.log.read_text()
