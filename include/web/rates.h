@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How much each address may ask for: a bucket that fills evenly and holds what
+ * How much each address, or session, may ask for: a bucket that fills evenly and holds what
  * comes in a quarter of a minute.  Bounded: the address unseen for longest is forgotten
  * first, which gives it a full bucket again.
  *

@@ -60,6 +60,7 @@ struct web_settings {
 	/* session */
 	int64_t link_s, session_idle_s, session_max_s;
 	int64_t sessions_max, sessions_per_console;
+	int64_t session_requests_per_minute;
 	int64_t attempts_per_minute; /* to sign in, of one address */
 
 	/* stream */

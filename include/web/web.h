@@ -31,7 +31,8 @@ struct web {
 	uint16_t port;
 	struct web_files *files;
 	struct sessions *sessions;
-	struct rates *requests, *attempts;
+	struct rates *requests, *attempts; /* by address */
+	struct rates *signed_in;           /* by session */
 	struct directory *directory;
 	struct upstreams *upstreams;
 	struct feeds *feeds;

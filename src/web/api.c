@@ -3,10 +3,10 @@
  * What can be asked over HTTPS, in one table: docs/web.md and web/openapi.yaml tell
  * it to others.
  *
- * In this order, before anything else is looked at: the address's rate, the path,
- * the method, for a POST where it comes from, who is signed in, and for a POST that
- * is made within a session its token.  So a page elsewhere can't make a dispatcher's
- * browser do anything.
+ * In this order, before anything else is looked at: who is signed in, the rate of that
+ * session, or of the address where nobody is, the path, the method, for a POST where it
+ * comes from, and for a POST that is made within a session its token.  So a page
+ * elsewhere can't make a dispatcher's browser do anything.
  */
 #include <errno.h>
 #include <event2/http.h>
@@ -390,15 +390,6 @@ post_is_allowed(struct call *call, const struct route *route)
 }
 
 static void
-call_find_session(struct call *call)
-{
-	char secret[HTTP_COOKIE_MAX];
-
-	if (http_cookie(call->request, secret))
-		call->session = sessions_find(call->web->sessions, secret, call->now_ms);
-}
-
-static void
 call_api(struct call *call, const char *path)
 {
 	const struct route *route = NULL;
@@ -418,7 +409,6 @@ call_api(struct call *call, const char *path)
 		return;
 	}
 	call->rest = path + strlen(route->path);
-	call_find_session(call);
 	if (call->session == NULL && !route->open) {
 		http_problem(call->request, 401, "nobody is signed in");
 		return;
@@ -451,6 +441,27 @@ call_file(struct call *call, const char *path)
 		http_reply(call->request, 200, file->type, file->bytes, file->n);
 }
 
+static void
+call_find_session(struct call *call)
+{
+	char secret[HTTP_COOKIE_MAX];
+
+	if (http_cookie(call->request, secret))
+		call->session = sessions_find(call->web->sessions, secret, call->now_ms);
+}
+
+/* Pages behind one address don't take each other's share; and whoever asks from there
+ * without a session takes none of theirs. */
+static bool
+call_may(struct call *call)
+{
+	struct web *web = call->web;
+
+	if (call->session != NULL)
+		return rates_take(web->signed_in, call->session->csrf, call->now_ms);
+	return rates_take(web->requests, http_peer_address(call->request), call->now_ms);
+}
+
 void
 web_on_request(struct evhttp_request *request, void *arg)
 {
@@ -458,9 +469,12 @@ web_on_request(struct evhttp_request *request, void *arg)
 	struct call call = {.web = web, .request = request, .now_ms = clock_mono_ms()};
 	const char *path = http_path(request);
 
-	if (!rates_take(web->requests, http_peer_address(request), call.now_ms)) {
+	call_find_session(&call);
+	if (!call_may(&call)) {
 		http_set_header(request, "Retry-After", "10");
-		http_problem(request, 429, "too many requests from this address");
+		http_problem(request, 429,
+			     call.session != NULL ? "too many requests of this session"
+						  : "too many requests from this address");
 	} else if (path == NULL) {
 		http_problem(request, 400, "the request has no path");
 	} else if (strncmp(path, API, sizeof(API) - 1) == 0) {

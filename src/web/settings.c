@@ -45,8 +45,8 @@ static const struct conf_key settings_keys[] = {
 	    "A connection that did not bring a whole request for so long is closed, however busy "
 	    "it is. Streams are not meant."),
 	INT("http.requests_per_minute", requests_per_minute, "1200", 10, 1000000, "",
-	    "Of one address; what comes beyond is refused with 429. A station behind one address "
-	    "shares it."),
+	    "Of one address, without those of people who are signed in; what comes beyond is "
+	    "refused with 429."),
 
 	PATH("tls.ca", tls_ca, "/etc/gatehouse-web/tls/ca.pem", CONF_PATH_MAX,
 	     "Certificate of the authority that signed the consoles' certificates, PEM."),
@@ -105,6 +105,8 @@ static const struct conf_key settings_keys[] = {
 	    "Sessions at once, of all consoles."),
 	INT("session.per_console", sessions_per_console, "64", 1, 10000, "",
 	    "Sessions of one console at once; a further one ends the oldest."),
+	INT("session.requests_per_minute", session_requests_per_minute, "1200", 10, 1000000, "",
+	    "Of one session; what comes beyond is refused with 429."),
 	INT("session.attempts_per_minute", attempts_per_minute, "20", 1, 100000, "",
 	    "Attempts to sign in from one address; what comes beyond is refused with 429."),
 

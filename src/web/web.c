@@ -308,6 +308,7 @@ web_open_tables(struct web *web)
 
 	web->sessions = sessions_new(&sessions);
 	web->requests = rates_new((uint64_t)s->requests_per_minute);
+	web->signed_in = rates_new((uint64_t)s->session_requests_per_minute);
 	web->attempts = rates_new((uint64_t)s->attempts_per_minute);
 	web->directory = directory_new();
 	feeds.sessions = web->sessions;
@@ -528,6 +529,7 @@ web_close(struct web *web)
 	web_files_free(&web->files);
 	sessions_free(&web->sessions);
 	rates_free(&web->requests);
+	rates_free(&web->signed_in);
 	rates_free(&web->attempts);
 	directory_free(&web->directory);
 	web_settings_free(&web->settings);

@@ -370,6 +370,20 @@ def test_an_address_may_try_to_sign_in_so_often(narrow):
     assert [browser.sign_in("0" * 64).status for _ in range(3)] == [403, 403, 429]
 
 
+def test_a_session_has_a_share_of_its_own(web, town):
+    """What others ask from the same address costs a dispatcher nothing, and the other way round."""
+    few = Web(town, {"http.requests_per_minute": 40, "session.requests_per_minute": 80},
+              beside=web)
+    few.start()
+    first, second, stranger = few.browser("desk-north"), few.browser("desk-north"), few.browser()
+    asked = [stranger.get("/").status for _ in range(12)]
+    assert asked[0] == 200 and asked[-1] == 429, "two were used to sign in"
+    asked = [first.get("/api/v1/session").status for _ in range(30)]
+    assert asked[0] == 200 and asked[-1] == 429, "a quarter of a minute's worth comes at once"
+    assert second.get("/api/v1/session").status == 200
+    few.stop()
+
+
 def test_a_byte_now_and_then_holds_no_connection(narrow):
     timed_out = narrow.status()["timed_out_total"]
     slow = narrow.browser().context.wrap_socket(
