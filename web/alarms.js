@@ -57,9 +57,9 @@ export class Alarms {
 			return false;
 		}
 		this.map.set(data.alarm_id, data);
-		// of what is in a group, the group is announced
+		// of what is in a group, the group is announced; that it grows, its row says
 		return !snapshot && this.rings(data) && !this.isMember(data) &&
-			(!before || !this.rings(before) || data.count > before.count);
+			(!before || !this.rings(before) || !isGroup(data) && data.count > before.count);
 	}
 
 	remember(data)
