@@ -36,11 +36,12 @@ enum rc admin_put_area(struct admin *a, const char *code, const char *name, cons
 		       const char *station, struct err *err) MUST_CHECK;
 enum rc admin_put_site(struct admin *a, const char *code, const char *name, const char *area,
 		       const char *address, struct err *err) MUST_CHECK;
-/* `controller`: a name of the same site, or NULL when none is hung yet; `number` from
- * 1, free on that controller; 0 without one. */
-enum rc admin_put_door(struct admin *a, const char *code, const char *name, const char *site,
-		       const char *controller, uint32_t number, const char *address,
-		       struct err *err) MUST_CHECK;
+struct admin_door {
+	const char *code, *name, *site, *address;
+	const char *controller; /* a name of the same site; NULL: none is hung yet */
+	uint32_t number;        /* from 1, free on that controller; 0 without one */
+};
+enum rc admin_put_door(struct admin *a, const struct admin_door *door, struct err *err) MUST_CHECK;
 /* Can't move to another site while it serves doors. */
 enum rc admin_put_controller(struct admin *a, const char *name, const char *site,
 			     struct err *err) MUST_CHECK;
@@ -53,12 +54,17 @@ enum rc admin_move_site(struct admin *a, const char *code, const char *area,
 /* A name of PostgreSQL's list of time zones; RC_INVALID when there is none such. */
 enum rc admin_set_site_timezone(struct admin *a, const char *code, const char *zone_name,
 				struct err *err) MUST_CHECK;
-/* `doors`: codes of doors of the site, with commas between; NULL: none.  What stood
- * there before is replaced, as with the lists below. */
-enum rc admin_put_unit(struct admin *a, const char *code, const char *name, const char *site,
-		       const char *address, const char *doors, struct err *err) MUST_CHECK;
-enum rc admin_put_group(struct admin *a, const char *code, const char *name, const char *site,
-			const char *doors, struct err *err) MUST_CHECK;
+/* A thing of a site that doors belong to. */
+struct admin_doors_of {
+	const char *code, *name, *site;
+	const char *address; /* of a unit; NULL: empty */
+	const char *doors;   /* codes of doors of the site, with commas between; NULL: none */
+};
+/* The doors that stood there before are replaced, as with the lists below. */
+enum rc admin_put_unit(struct admin *a, const struct admin_doors_of *unit,
+		       struct err *err) MUST_CHECK;
+enum rc admin_put_group(struct admin *a, const struct admin_doors_of *group,
+			struct err *err) MUST_CHECK;
 /* `role`: landlord or manager; `sites`: codes; `units`: SITE/UNIT; NULL: none. */
 enum rc admin_put_desk(struct admin *a, const char *name, const char *role, const char *sites,
 		       const char *units, struct err *err) MUST_CHECK;

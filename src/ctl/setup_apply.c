@@ -16,10 +16,17 @@
 static enum rc
 put_door(struct admin *admin, char *const *v, struct err *err)
 {
-	/* setup_check() has seen that it is a number */
-	uint32_t number = v[4] == NULL ? 0 : (uint32_t)strtoul(v[4], NULL, 10);
+	const struct admin_door door = {
+		.code = v[0],
+		.name = v[1],
+		.site = v[2],
+		.controller = v[3],
+		/* setup_check() has seen that it is a number */
+		.number = v[4] == NULL ? 0 : (uint32_t)strtoul(v[4], NULL, 10),
+		.address = v[5],
+	};
 
-	return admin_put_door(admin, v[0], v[1], v[2], v[3], number, v[5], err);
+	return admin_put_door(admin, &door, err);
 }
 
 static enum rc
@@ -30,6 +37,24 @@ put_site(struct admin *admin, char *const *v, struct err *err)
 	if (rc != RC_OK || v[4] == NULL)
 		return rc;
 	return admin_set_site_timezone(admin, v[0], v[4], err);
+}
+
+static enum rc
+put_unit(struct admin *admin, char *const *v, struct err *err)
+{
+	const struct admin_doors_of unit = {
+		.code = v[0], .name = v[1], .site = v[2], .address = v[3], .doors = v[4]};
+
+	return admin_put_unit(admin, &unit, err);
+}
+
+static enum rc
+put_group(struct admin *admin, char *const *v, struct err *err)
+{
+	const struct admin_doors_of group = {
+		.code = v[0], .name = v[1], .site = v[2], .doors = v[3]};
+
+	return admin_put_group(admin, &group, err);
 }
 
 /* The columns are in the order of setup.c's tables. */
@@ -50,9 +75,9 @@ put_row(struct admin *admin, const struct setup_row *row, struct err *err)
 	case SETUP_DOORS:
 		return put_door(admin, v, err);
 	case SETUP_UNITS:
-		return admin_put_unit(admin, v[0], v[1], v[2], v[3], v[4], err);
+		return put_unit(admin, v, err);
 	case SETUP_GROUPS:
-		return admin_put_group(admin, v[0], v[1], v[2], v[3], err);
+		return put_group(admin, v, err);
 	case SETUP_DESKS:
 		return admin_put_desk(admin, v[0], v[1], v[2], v[3], err);
 	case SETUP_CONSOLES:

@@ -13,18 +13,27 @@
 /* Commas separate, blanks around them don't count: "a, b" -> {"a","b"} in PostgreSQL. */
 #define LIST_OF(param) "regexp_split_to_table(btrim(" param "), '\\s*,\\s*')"
 
-/* `sql` selects the first code that is not there, by the list $1 and what is in $2. */
+/* A list whose codes must all be there. */
+struct wanted {
+	const char *what, *where; /* for people: "door", "a door of site ..." */
+	const char *sql;          /* selects the first code that is not there */
+	const char *list;         /* $1 */
+	const char *site_id;      /* $2; NULL: the statement has none */
+};
+
 static enum rc
-desk_refuse_missing(struct admin *a, const char *sql, int n_params, const char *const *params,
-		    const char *what, const char *where, struct err *err)
+desk_refuse_missing(struct admin *a, const struct wanted *wanted, struct err *err)
 {
+	const char *const params[] = {wanted->list, wanted->site_id};
 	PGresult *result;
-	enum rc rc = admin_exec(a, sql, n_params, params, &result, err);
+	enum rc rc =
+		admin_exec(a, wanted->sql, wanted->site_id != NULL ? 2 : 1, params, &result, err);
 
 	if (rc != RC_OK)
 		return rc;
 	if (PQntuples(result) > 0)
-		rc = err_invalid(err, "%s \"%s\" is not %s", what, PQgetvalue(result, 0, 0), where);
+		rc = err_invalid(err, "%s \"%s\" is not %s", wanted->what, PQgetvalue(result, 0, 0),
+				 wanted->where);
 	PQclear(result);
 	return rc;
 }
@@ -33,16 +42,20 @@ static enum rc
 desk_refuse_doors(struct admin *a, const char *doors, const char *site, const char *site_id,
 		  struct err *err)
 {
-	const char *const params[] = {doors, site_id};
 	char where[REGISTER_CODE_MAX + 32];
+	const struct wanted wanted = {
+		.what = "door",
+		.where = where,
+		.sql = "SELECT code FROM " LIST_OF("$1") " AS code WHERE NOT EXISTS ("
+							 "SELECT FROM doors d"
+							 " WHERE d.code = code.code"
+							 " AND d.site_id = $2::integer) LIMIT 1",
+		.list = doors,
+		.site_id = site_id,
+	};
 
 	(void)snprintf(where, sizeof(where), "a door of site \"%.64s\"", site);
-	return desk_refuse_missing(
-		a,
-		"SELECT code FROM " LIST_OF("$1") " AS code WHERE NOT EXISTS ("
-						  "SELECT FROM doors d WHERE d.code = code.code"
-						  " AND d.site_id = $2::integer) LIMIT 1",
-		2, params, "door", where, err);
+	return desk_refuse_missing(a, &wanted, err);
 }
 
 /* ---- Time zones ------------------------------------------------------------- */
@@ -86,30 +99,59 @@ admin_set_site_timezone(struct admin *a, const char *code, const char *timezone,
 
 /* ---- Units and groups -------------------------------------------------------- */
 
-/* A thing of a site that doors belong to. */
-struct doors_of {
-	const char *what;              /* for people */
-	const char *put, *clear, *add; /* by site $1 and code $2; add: list of doors $3 */
-	const char *code, *name, *site, *address, *doors;
+/* What such things are called, and their rows: by site $1 and code $2. */
+struct doors_of_kind {
+	const char *what;
+	const char *put; /* with name $3; and address $4 */
+	bool has_address;
+	const char *clear, *add; /* add: list of doors $3 */
+};
+
+static const struct doors_of_kind unit_kind = {
+	.what = "unit",
+	.put = "INSERT INTO units (site_id, code, name, address) VALUES ($1, $2, $3, $4)"
+	       " ON CONFLICT (site_id, code) DO UPDATE SET name = EXCLUDED.name,"
+	       " address = EXCLUDED.address",
+	.has_address = true,
+	.clear = "DELETE FROM unit_doors x USING units u WHERE u.unit_id = x.unit_id"
+		 " AND u.site_id = $1 AND u.code = $2",
+	.add = "INSERT INTO unit_doors (unit_id, door_id, site_id)"
+	       " SELECT DISTINCT u.unit_id, d.door_id, u.site_id"
+	       " FROM units u, " LIST_OF("$3") " AS code JOIN doors d ON d.code = code.code"
+					       " WHERE u.site_id = $1 AND u.code = $2",
+};
+
+static const struct doors_of_kind group_kind = {
+	.what = "group",
+	.put = "INSERT INTO door_groups (site_id, code, name) VALUES ($1, $2, $3)"
+	       " ON CONFLICT (site_id, code) DO UPDATE SET name = EXCLUDED.name",
+	.clear = "DELETE FROM door_group_doors x USING door_groups g"
+		 " WHERE g.group_id = x.group_id AND g.site_id = $1 AND g.code = $2",
+	.add = "INSERT INTO door_group_doors (group_id, door_id, site_id)"
+	       " SELECT DISTINCT g.group_id, d.door_id, g.site_id"
+	       " FROM door_groups g,"
+	       " " LIST_OF("$3") " AS code JOIN doors d ON d.code = code.code"
+				 " WHERE g.site_id = $1 AND g.code = $2",
 };
 
 static enum rc
-put_doors(struct admin *a, const struct doors_of *thing, const char *site_id, const char *code,
-	  struct err *err)
+put_doors(struct admin *a, const struct doors_of_kind *kind, const struct admin_doors_of *thing,
+	  const char *site_id, const char *code, struct err *err)
 {
 	const char *const params[] = {site_id, code, thing->doors};
-	enum rc rc = admin_exec(a, thing->clear, 2, params, NULL, err);
+	enum rc rc = admin_exec(a, kind->clear, 2, params, NULL, err);
 
 	if (rc != RC_OK || thing->doors == NULL)
 		return rc;
 	rc = desk_refuse_doors(a, thing->doors, thing->site, site_id, err);
 	if (rc == RC_OK)
-		rc = admin_exec(a, thing->add, 3, params, NULL, err);
+		rc = admin_exec(a, kind->add, 3, params, NULL, err);
 	return rc;
 }
 
 static enum rc
-put_thing(struct admin *a, const struct doors_of *thing, struct err *err)
+put_thing(struct admin *a, const struct doors_of_kind *kind, const struct admin_doors_of *thing,
+	  struct err *err)
 {
 	char code_text[REGISTER_CODE_MAX + 1], name_text[REGISTER_TEXT_MAX + 1];
 	char address_text[REGISTER_TEXT_MAX + 1], site_text[NUMBER_TEXT_MAX];
@@ -118,8 +160,8 @@ put_thing(struct admin *a, const struct doors_of *thing, struct err *err)
 	enum rc rc;
 
 	if (thing->site == NULL)
-		return err_invalid(err, "%s \"%s\" needs a site", thing->what, thing->code);
-	(void)snprintf(what, sizeof(what), "code of the %s", thing->what);
+		return err_invalid(err, "%s \"%s\" needs a site", kind->what, thing->code);
+	(void)snprintf(what, sizeof(what), "code of the %s", kind->what);
 	rc = put_take_code(what, thing->code, code_text, err);
 	if (rc == RC_OK)
 		rc = put_take_label("name", thing->name, name_text, err);
@@ -128,65 +170,33 @@ put_thing(struct admin *a, const struct doors_of *thing, struct err *err)
 	if (rc == RC_OK)
 		rc = put_find_site(a, thing->site, site_text, &params[0], err);
 	if (rc == RC_OK)
-		rc = admin_exec(a, thing->put, thing->address != NULL ? 4 : 3, params, NULL, err);
+		rc = admin_exec(a, kind->put, kind->has_address ? 4 : 3, params, NULL, err);
 	if (rc == RC_OK)
-		rc = put_doors(a, thing, params[0], code_text, err);
+		rc = put_doors(a, kind, thing, params[0], code_text, err);
 	return rc;
 }
 
-enum rc
-admin_put_unit(struct admin *a, const char *code, const char *name, const char *site,
-	       const char *address, const char *doors, struct err *err)
+static enum rc
+admin_put_thing(struct admin *a, const struct doors_of_kind *kind,
+		const struct admin_doors_of *thing, struct err *err)
 {
-	const struct doors_of unit = {
-		.what = "unit",
-		.put = "INSERT INTO units (site_id, code, name, address) VALUES ($1, $2, $3, $4)"
-		       " ON CONFLICT (site_id, code) DO UPDATE SET name = EXCLUDED.name,"
-		       " address = EXCLUDED.address",
-		.clear = "DELETE FROM unit_doors x USING units u WHERE u.unit_id = x.unit_id"
-			 " AND u.site_id = $1 AND u.code = $2",
-		.add = "INSERT INTO unit_doors (unit_id, door_id, site_id)"
-		       " SELECT DISTINCT u.unit_id, d.door_id, u.site_id"
-		       " FROM units u, " LIST_OF("$3") " AS code JOIN doors d ON d.code = code.code"
-						       " WHERE u.site_id = $1 AND u.code = $2",
-		.code = code,
-		.name = name,
-		.site = site,
-		.address = address != NULL ? address : "",
-		.doors = doors,
-	};
 	enum rc rc = admin_enter(a, err);
 
 	if (rc != RC_OK)
 		return rc;
-	return admin_leave(a, put_thing(a, &unit, err), err);
+	return admin_leave(a, put_thing(a, kind, thing, err), err);
 }
 
 enum rc
-admin_put_group(struct admin *a, const char *code, const char *name, const char *site,
-		const char *doors, struct err *err)
+admin_put_unit(struct admin *a, const struct admin_doors_of *unit, struct err *err)
 {
-	const struct doors_of group = {
-		.what = "group",
-		.put = "INSERT INTO door_groups (site_id, code, name) VALUES ($1, $2, $3)"
-		       " ON CONFLICT (site_id, code) DO UPDATE SET name = EXCLUDED.name",
-		.clear = "DELETE FROM door_group_doors x USING door_groups g"
-			 " WHERE g.group_id = x.group_id AND g.site_id = $1 AND g.code = $2",
-		.add = "INSERT INTO door_group_doors (group_id, door_id, site_id)"
-		       " SELECT DISTINCT g.group_id, d.door_id, g.site_id"
-		       " FROM door_groups g,"
-		       " " LIST_OF("$3") " AS code JOIN doors d ON d.code = code.code"
-					 " WHERE g.site_id = $1 AND g.code = $2",
-		.code = code,
-		.name = name,
-		.site = site,
-		.doors = doors,
-	};
-	enum rc rc = admin_enter(a, err);
+	return admin_put_thing(a, &unit_kind, unit, err);
+}
 
-	if (rc != RC_OK)
-		return rc;
-	return admin_leave(a, put_thing(a, &group, err), err);
+enum rc
+admin_put_group(struct admin *a, const struct admin_doors_of *group, struct err *err)
+{
+	return admin_put_thing(a, &group_kind, group, err);
 }
 
 /* ---- Registration desks ------------------------------------------------------ */
@@ -195,12 +205,15 @@ static enum rc
 put_desk_sites(struct admin *a, const char *name, const char *sites, struct err *err)
 {
 	const char *const params[] = {name, sites};
-	enum rc rc = desk_refuse_missing(
-		a,
-		"SELECT code FROM " LIST_OF("$1") " AS code"
-						  " WHERE NOT EXISTS (SELECT FROM sites s"
-						  " WHERE s.code = code.code) LIMIT 1",
-		1, &sites, "site", "in the register", err);
+	const struct wanted wanted = {
+		.what = "site",
+		.where = "in the register",
+		.sql = "SELECT code FROM " LIST_OF("$1") " AS code"
+							 " WHERE NOT EXISTS (SELECT FROM sites s"
+							 " WHERE s.code = code.code) LIMIT 1",
+		.list = sites,
+	};
+	enum rc rc = desk_refuse_missing(a, &wanted, err);
 
 	if (rc != RC_OK)
 		return rc;
@@ -216,15 +229,18 @@ static enum rc
 put_desk_units(struct admin *a, const char *name, const char *units, struct err *err)
 {
 	const char *const params[] = {name, units};
-	/* the whole is compared: either code may hold a slash */
-	enum rc rc = desk_refuse_missing(
-		a,
-		"SELECT code FROM " LIST_OF(
-			"$1") " AS code"
-			      " WHERE NOT EXISTS (SELECT FROM units u"
-			      " JOIN sites s USING (site_id)"
-			      " WHERE s.code || '/' || u.code = code.code) LIMIT 1",
-		1, &units, "unit", "in the register, expected SITE/UNIT", err);
+	const struct wanted wanted = {
+		.what = "unit",
+		.where = "in the register, expected SITE/UNIT",
+		/* the whole is compared: either code may hold a slash */
+		.sql = "SELECT code FROM " LIST_OF("$1") " AS code"
+							 " WHERE NOT EXISTS (SELECT FROM units u"
+							 " JOIN sites s USING (site_id)"
+							 " WHERE s.code || '/' || u.code"
+							 " = code.code) LIMIT 1",
+		.list = units,
+	};
+	enum rc rc = desk_refuse_missing(a, &wanted, err);
 
 	if (rc != RC_OK)
 		return rc;

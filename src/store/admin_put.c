@@ -29,13 +29,18 @@ put_take_label(const char *what, const char *text, char out[REGISTER_TEXT_MAX + 
 	return text_trim(what, text != NULL ? text : "", REGISTER_TEXT_MAX, out, err);
 }
 
+/* What rows refer to. */
+struct put_target {
+	const char *what; /* for people */
+	const char *sql;  /* selects its number by its code, $1 */
+};
+
 /* References are looked up one by one, before the row is written: PostgreSQL's word
  * for a missing one would be a null in some column.
  *
- * The number of what is called `code`.  `sql` selects it by $1.  NULL for a code
- * gives NULL. */
+ * The number of what is called `code`.  NULL for a code gives NULL. */
 static enum rc
-put_find(struct admin *a, const char *sql, const char *what, const char *code,
+put_find(struct admin *a, const struct put_target *target, const char *code,
 	 char buffer[NUMBER_TEXT_MAX], const char **id, struct err *err)
 {
 	char clean[REGISTER_CODE_MAX + 1];
@@ -46,16 +51,16 @@ put_find(struct admin *a, const char *sql, const char *what, const char *code,
 	*id = NULL;
 	if (code == NULL)
 		return RC_OK;
-	rc = put_take_code(what, code, clean, err);
+	rc = put_take_code(target->what, code, clean, err);
 	if (rc == RC_OK)
-		rc = admin_exec(a, sql, 1, params, &result, err);
+		rc = admin_exec(a, target->sql, 1, params, &result, err);
 	if (rc != RC_OK)
 		return rc;
 	if (PQntuples(result) == 1) {
 		(void)snprintf(buffer, NUMBER_TEXT_MAX, "%s", PQgetvalue(result, 0, 0));
 		*id = buffer;
 	} else {
-		rc = err_invalid(err, "%s \"%s\" is not in the register", what, clean);
+		rc = err_invalid(err, "%s \"%s\" is not in the register", target->what, clean);
 	}
 	PQclear(result);
 	return rc;
@@ -65,24 +70,28 @@ static enum rc
 put_find_station(struct admin *a, const char *code, char buffer[NUMBER_TEXT_MAX], const char **id,
 		 struct err *err)
 {
-	return put_find(a, "SELECT station_id FROM stations WHERE code = $1", "station", code,
-			buffer, id, err);
+	static const struct put_target station = {
+		"station", "SELECT station_id FROM stations WHERE code = $1"};
+
+	return put_find(a, &station, code, buffer, id, err);
 }
 
 enum rc
 put_find_site(struct admin *a, const char *code, char buffer[NUMBER_TEXT_MAX], const char **id,
 	      struct err *err)
 {
-	return put_find(a, "SELECT site_id FROM sites WHERE code = $1", "site", code, buffer, id,
-			err);
+	static const struct put_target site = {"site", "SELECT site_id FROM sites WHERE code = $1"};
+
+	return put_find(a, &site, code, buffer, id, err);
 }
 
 static enum rc
 put_find_area(struct admin *a, const char *what, const char *code, char buffer[NUMBER_TEXT_MAX],
 	      const char **id, struct err *err)
 {
-	return put_find(a, "SELECT area_id FROM areas WHERE code = $1", what, code, buffer, id,
-			err);
+	const struct put_target area = {what, "SELECT area_id FROM areas WHERE code = $1"};
+
+	return put_find(a, &area, code, buffer, id, err);
 }
 
 /* ---- Stations -------------------------------------------------------------- */
@@ -302,11 +311,17 @@ admin_put_controller(struct admin *a, const char *name, const char *site, struct
 
 /* ---- Doors ----------------------------------------------------------------- */
 
+/* Where a door hangs: on which controller, as texts for a statement's parameters. */
+struct door_place {
+	const char *door;       /* code */
+	const char *controller; /* name */
+	const char *site_id, *controller_id, *number;
+};
+
 static enum rc
-put_check_site(struct admin *a, const char *door, const char *controller, const char *controller_id,
-	       const char *site_id, struct err *err)
+put_check_site(struct admin *a, const struct door_place *place, struct err *err)
 {
-	const char *const params[] = {controller_id, site_id};
+	const char *const params[] = {place->controller_id, place->site_id};
 	PGresult *result;
 	enum rc rc;
 
@@ -316,7 +331,7 @@ put_check_site(struct admin *a, const char *door, const char *controller, const 
 		return rc;
 	if (PQntuples(result) == 0)
 		rc = err_invalid(err, "controller \"%s\" is not at the site of door \"%s\"",
-				 controller, door);
+				 place->controller, place->door);
 	PQclear(result);
 	return rc;
 }
@@ -324,10 +339,9 @@ put_check_site(struct admin *a, const char *door, const char *controller, const 
 /* On the controller, the number must be free or this door's own.  Two doors swap
  * their numbers by way of being unhung. */
 static enum rc
-put_check_number(struct admin *a, const char *door, const char *controller, const char *number,
-		 const char *controller_id, struct err *err)
+put_check_number(struct admin *a, const struct door_place *place, struct err *err)
 {
-	const char *const params[] = {controller_id, number, door};
+	const char *const params[] = {place->controller_id, place->number, place->door};
 	PGresult *result;
 	enum rc rc;
 
@@ -341,62 +355,32 @@ put_check_number(struct admin *a, const char *door, const char *controller, cons
 		rc = err_invalid(err,
 				 "door \"%s\" can't have number %s on controller \"%s\": that is"
 				 " door \"%s\"",
-				 door, number, controller, PQgetvalue(result, 0, 0));
+				 place->door, place->number, place->controller,
+				 PQgetvalue(result, 0, 0));
 	PQclear(result);
 	return rc;
 }
 
-/* Where the door hangs, which decides whose records are its own: fills the parameters for
- * controller and number. */
+/* It decides whose records are the door's own: finds the controller, and judges the rest. */
 static enum rc
-put_hang_door(struct admin *a, const char *door, const char *site_id, const char *controller,
-	      const char *number, char buffer[NUMBER_TEXT_MAX], const char *params[2],
+put_hang_door(struct admin *a, struct door_place *place, char buffer[NUMBER_TEXT_MAX],
 	      struct err *err)
 {
-	enum rc rc;
+	static const struct put_target controller = {
+		"controller", "SELECT controller_id FROM controllers WHERE name = $1"};
+	enum rc rc =
+		put_find(a, &controller, place->controller, buffer, &place->controller_id, err);
 
-	rc = put_find(a, "SELECT controller_id FROM controllers WHERE name = $1", "controller",
-		      controller, buffer, &params[0], err);
 	if (rc == RC_OK)
-		rc = put_check_site(a, door, controller, params[0], site_id, err);
+		rc = put_check_site(a, place, err);
 	if (rc == RC_OK)
-		rc = put_check_number(a, door, controller, number, params[0], err);
-	params[1] = number;
+		rc = put_check_number(a, place, err);
 	return rc;
 }
 
-struct door_texts {
-	const char *code, *name, *site, *controller, *address;
-	uint32_t number;
-};
-
 static enum rc
-put_door(struct admin *a, const struct door_texts *door, struct err *err)
+put_door_row(struct admin *a, const char *const params[6], struct err *err)
 {
-	char code[REGISTER_CODE_MAX + 1], name[REGISTER_TEXT_MAX + 1];
-	char address[REGISTER_TEXT_MAX + 1], number[NUMBER_TEXT_MAX];
-	char site_text[NUMBER_TEXT_MAX], controller_text[NUMBER_TEXT_MAX];
-	const char *params[] = {code, name, address, NULL, NULL, NULL};
-	enum rc rc;
-
-	if (door->site == NULL)
-		return err_invalid(err, "door \"%s\" needs a site", door->code);
-	if ((door->controller == NULL) != (door->number == 0))
-		return err_invalid(err, "door \"%s\" needs a controller and a number, or neither",
-				   door->code);
-	(void)snprintf(number, sizeof(number), "%u", door->number);
-	rc = put_take_code("code of the door", door->code, code, err);
-	if (rc == RC_OK)
-		rc = put_take_label("name of the door", door->name, name, err);
-	if (rc == RC_OK)
-		rc = put_take_label("address of the door", door->address, address, err);
-	if (rc == RC_OK)
-		rc = put_find_site(a, door->site, site_text, &params[3], err);
-	if (rc == RC_OK && door->controller != NULL)
-		rc = put_hang_door(a, code, site_text, door->controller, number, controller_text,
-				   &params[4], err);
-	if (rc != RC_OK)
-		return rc;
 	return admin_exec(a,
 			  "INSERT INTO doors (code, name, address, site_id, controller_id, number)"
 			  " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (code) DO UPDATE"
@@ -406,21 +390,48 @@ put_door(struct admin *a, const struct door_texts *door, struct err *err)
 			  6, params, NULL, err);
 }
 
-enum rc
-admin_put_door(struct admin *a, const char *code, const char *name, const char *site,
-	       const char *controller, uint32_t number, const char *address, struct err *err)
+static enum rc
+put_door(struct admin *a, const struct admin_door *door, struct err *err)
 {
-	const struct door_texts door = {.code = code,
-					.name = name,
-					.site = site,
-					.controller = controller,
-					.address = address,
-					.number = number};
+	char code[REGISTER_CODE_MAX + 1], name[REGISTER_TEXT_MAX + 1];
+	char address[REGISTER_TEXT_MAX + 1], number[NUMBER_TEXT_MAX];
+	char site_text[NUMBER_TEXT_MAX], controller_text[NUMBER_TEXT_MAX];
+	struct door_place place = {.door = code, .controller = door->controller};
+	enum rc rc;
+
+	if (door->site == NULL)
+		return err_invalid(err, "door \"%s\" needs a site", door->code);
+	if ((door->controller == NULL) != (door->number == 0))
+		return err_invalid(err, "door \"%s\" needs a controller and a number, or neither",
+				   door->code);
+	rc = put_take_code("code of the door", door->code, code, err);
+	if (rc == RC_OK)
+		rc = put_take_label("name of the door", door->name, name, err);
+	if (rc == RC_OK)
+		rc = put_take_label("address of the door", door->address, address, err);
+	if (rc == RC_OK)
+		rc = put_find_site(a, door->site, site_text, &place.site_id, err);
+	if (rc == RC_OK && door->controller != NULL) {
+		(void)snprintf(number, sizeof(number), "%u", door->number);
+		place.number = number;
+		rc = put_hang_door(a, &place, controller_text, err);
+	}
+	if (rc != RC_OK)
+		return rc;
+	return put_door_row(a,
+			    (const char *[]){code, name, address, place.site_id,
+					     place.controller_id, place.number},
+			    err);
+}
+
+enum rc
+admin_put_door(struct admin *a, const struct admin_door *door, struct err *err)
+{
 	enum rc rc = admin_enter(a, err);
 
 	if (rc != RC_OK)
 		return rc;
-	return admin_leave(a, put_door(a, &door, err), err);
+	return admin_leave(a, put_door(a, door, err), err);
 }
 
 /* ---- Consoles -------------------------------------------------------------- */

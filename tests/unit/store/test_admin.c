@@ -31,6 +31,24 @@ end(void **state)
 }
 
 /* Before each test: one of each, and nothing else. */
+static enum rc
+put_door(struct admin_door door)
+{
+	return admin_put_door(admin, &door, &err);
+}
+
+static enum rc
+put_unit(struct admin_doors_of unit)
+{
+	return admin_put_unit(admin, &unit, &err);
+}
+
+static enum rc
+put_group(struct admin_doors_of group)
+{
+	return admin_put_group(admin, &group, &err);
+}
+
 static int
 fill(void **state)
 {
@@ -43,9 +61,13 @@ fill(void **state)
 	assert_int_equal(admin_put_site(admin, "estate", "Estate", "ward", "1 Road", &err), RC_OK);
 	assert_int_equal(admin_put_site(admin, "village", "Village", "ward", "", &err), RC_OK);
 	assert_int_equal(admin_put_controller(admin, "c1", "estate", &err), RC_OK);
-	assert_int_equal(
-		admin_put_door(admin, "d1", "Front", "estate", "c1", 1, "1 Road, front", &err),
-		RC_OK);
+	assert_int_equal(put_door((struct admin_door){.code = "d1",
+						      .name = "Front",
+						      .site = "estate",
+						      .controller = "c1",
+						      .number = 1,
+						      .address = "1 Road, front"}),
+			 RC_OK);
 	assert_int_equal(admin_put_console(admin, "desk1", "north", NULL, &err), RC_OK);
 	return 0;
 }
@@ -66,7 +88,9 @@ test_put_again_updates(void **state)
 	assert_int_equal(admin_put_area(admin, "ward", "Ward 7", NULL, "north", &err), RC_OK);
 	pg_expect(conn, "SELECT name || coalesce(parent_id, 0) FROM areas WHERE code = 'ward'",
 		  "Ward 70");
-	assert_int_equal(admin_put_door(admin, "d1", "Front", "estate", NULL, 0, "", &err), RC_OK);
+	assert_int_equal(
+		put_door((struct admin_door){.code = "d1", .name = "Front", .site = "estate"}),
+		RC_OK);
 	pg_expect(conn, "SELECT controller_id IS NULL AND number IS NULL FROM doors", "t");
 }
 
@@ -138,17 +162,20 @@ static void
 test_doors_fit_their_controller(void **state)
 {
 	(void)state;
-	assert_refused(admin_put_door(admin, "d2", "", "village", "c1", 2, "", &err),
+	assert_refused(put_door((struct admin_door){
+			       .code = "d2", .site = "village", .controller = "c1", .number = 2}),
 		       "controller \"c1\" is not at the site of door \"d2\"");
-	assert_refused(admin_put_door(admin, "d2", "", "estate", "c1", 1, "", &err),
+	assert_refused(put_door((struct admin_door){
+			       .code = "d2", .site = "estate", .controller = "c1", .number = 1}),
 		       "door \"d2\" can't have number 1 on controller \"c1\": that is door \"d1\"");
-	assert_refused(admin_put_door(admin, "d2", "", "estate", NULL, 1, "", &err),
+	assert_refused(put_door((struct admin_door){.code = "d2", .site = "estate", .number = 1}),
 		       "door \"d2\" needs a controller and a number, or neither");
-	assert_refused(admin_put_door(admin, "d2", "", "estate", "c1", 0, "", &err),
-		       "door \"d2\" needs a controller and a number, or neither");
+	assert_refused(
+		put_door((struct admin_door){.code = "d2", .site = "estate", .controller = "c1"}),
+		"door \"d2\" needs a controller and a number, or neither");
 	assert_refused(admin_put_controller(admin, "c1", "village", &err),
 		       "controller \"c1\" can't leave its site: it serves door \"d1\" there");
-	assert_int_equal(admin_put_door(admin, "d1", "", "estate", NULL, 0, "", &err), RC_OK);
+	assert_int_equal(put_door((struct admin_door){.code = "d1", .site = "estate"}), RC_OK);
 	assert_int_equal(admin_put_controller(admin, "c1", "village", &err), RC_OK);
 }
 
@@ -190,16 +217,27 @@ test_units_groups_and_desks(void **state)
 	char text[500] = "";
 
 	(void)state;
-	assert_int_equal(admin_put_door(admin, "d2", "Back", "estate", NULL, 0, "", &err), RC_OK);
-	assert_int_equal(admin_put_unit(admin, "4b", "Flat", "estate", NULL, "d1 , d2", &err),
-			 RC_OK);
-	assert_int_equal(admin_put_unit(admin, "4b", "Flat", "village", NULL, NULL, &err), RC_OK);
-	assert_int_equal(admin_put_group(admin, "all", "All", "estate", "d2,d1,d2", &err), RC_OK);
+	assert_int_equal(
+		put_door((struct admin_door){.code = "d2", .name = "Back", .site = "estate"}),
+		RC_OK);
+	assert_int_equal(
+		put_unit((struct admin_doors_of){
+			.code = "4b", .name = "Flat", .site = "estate", .doors = "d1 , d2"}),
+		RC_OK);
+	assert_int_equal(
+		put_unit((struct admin_doors_of){.code = "4b", .name = "Flat", .site = "village"}),
+		RC_OK);
+	assert_int_equal(
+		put_group((struct admin_doors_of){
+			.code = "all", .name = "All", .site = "estate", .doors = "d2,d1,d2"}),
+		RC_OK);
 	assert_int_equal(admin_put_desk(admin, "o", "landlord", NULL, "estate/4b", &err), RC_OK);
 	assert_int_equal(admin_put_desk(admin, "m", "manager", "estate,village", NULL, &err),
 			 RC_OK);
 	/* a list is the whole list */
-	assert_int_equal(admin_put_unit(admin, "4b", "Flat", "estate", NULL, "d2", &err), RC_OK);
+	assert_int_equal(put_unit((struct admin_doors_of){
+				 .code = "4b", .name = "Flat", .site = "estate", .doors = "d2"}),
+			 RC_OK);
 	assert_int_equal(admin_put_desk(admin, "o", "landlord", NULL, "village/4b", &err), RC_OK);
 	expect_list(ADMIN_UNITS, "code=4b name=Flat site=estate address= doors=d2 "
 				 "code=4b name=Flat site=village address= doors=(null) ");
@@ -207,11 +245,12 @@ test_units_groups_and_desks(void **state)
 	expect_list(ADMIN_DESKS,
 		    "name=m role=manager sites=estate,village units=(null) enabled=yes "
 		    "name=o role=landlord sites=(null) units=village/4b enabled=yes ");
-	assert_refused(admin_put_unit(admin, "x", "", NULL, NULL, NULL, &err),
-		       "unit \"x\" needs a site");
-	assert_refused(admin_put_unit(admin, "x", "", "village", NULL, "d1", &err),
-		       "door \"d1\" is not a door of site \"village\"");
-	assert_refused(admin_put_group(admin, "x", "", "estate", "d1,nowhere", &err),
+	assert_refused(put_unit((struct admin_doors_of){.code = "x"}), "unit \"x\" needs a site");
+	assert_refused(
+		put_unit((struct admin_doors_of){.code = "x", .site = "village", .doors = "d1"}),
+		"door \"d1\" is not a door of site \"village\"");
+	assert_refused(put_group((struct admin_doors_of){
+			       .code = "x", .site = "estate", .doors = "d1,nowhere"}),
 		       "door \"nowhere\" is not a door of site \"estate\"");
 	assert_refused(admin_put_desk(admin, "x", "manager", "nowhere", NULL, &err),
 		       "site \"nowhere\" is not in the register");

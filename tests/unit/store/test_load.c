@@ -8,6 +8,12 @@
 static struct admin *admin;
 static struct err err;
 
+static enum rc
+put_door(struct admin_door door)
+{
+	return admin_put_door(admin, &door, &err);
+}
+
 static int
 start(void **state)
 {
@@ -20,9 +26,16 @@ start(void **state)
 	assert_int_equal(admin_put_controller(admin, "c1", "estate", &err), RC_OK);
 	assert_int_equal(admin_put_controller(admin, "c2", "estate", &err), RC_OK);
 	assert_int_equal(admin_set_enabled(admin, ADMIN_CONTROLLERS, "c2", false, &err), RC_OK);
-	assert_int_equal(admin_put_door(admin, "d1", "Front", "estate", "c1", 2, "Gate", &err),
+	assert_int_equal(put_door((struct admin_door){.code = "d1",
+						      .name = "Front",
+						      .site = "estate",
+						      .controller = "c1",
+						      .number = 2,
+						      .address = "Gate"}),
 			 RC_OK);
-	assert_int_equal(admin_put_door(admin, "d2", "Shed", "estate", NULL, 0, "", &err), RC_OK);
+	assert_int_equal(
+		put_door((struct admin_door){.code = "d2", .name = "Shed", .site = "estate"}),
+		RC_OK);
 	assert_int_equal(admin_put_console(admin, "desk1", "north", NULL, &err), RC_OK);
 	pg_do(conn,
 	      "UPDATE sites SET timezone = 'Asia/Shanghai';"
