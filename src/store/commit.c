@@ -77,8 +77,10 @@ commit_fast(struct store *s, struct store_tally *tally, struct err *err)
 	if (rc == RC_OK && batch->counts[BATCH_RECORDS] > 0)
 		rc = copy_records(&s->copy, batch, 0, batch->n, err);
 	for (enum batch_table table = BATCH_ALARMS; table < BATCH_TABLES && rc == RC_OK; table++) {
+		const struct copy_part all = {.batch = batch, .table = table, .to = batch->n};
+
 		if (batch->counts[table] > 0)
-			rc = copy_staged(&s->copy, batch, table, 0, batch->n, &rows, &added, err);
+			rc = copy_staged(&s->copy, &all, &rows, &added, err);
 	}
 	if (rc == RC_OK)
 		rc = commit_end(s, err);

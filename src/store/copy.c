@@ -233,17 +233,18 @@ copy_end(struct copy *copy, uint64_t *rows, struct err *err)
 }
 
 /* Rows are made in the chunk and sent when it is full: memory is the same for any
- * length of a range. */
+ * length of a part. */
 static enum rc
-copy_range(struct copy *copy, const char *sql, const struct batch *batch, enum batch_table table,
-	   size_t from, size_t to, uint64_t *rows, struct err *err)
+copy_part(struct copy *copy, const char *sql, const struct copy_part *part, uint64_t *rows,
+	  struct err *err)
 {
+	const struct batch *batch = part->batch;
 	enum rc rc = copy_begin(copy, sql, err);
 
-	for (size_t i = from; i < to && rc == RC_OK; i++) {
+	for (size_t i = part->from; i < part->to && rc == RC_OK; i++) {
 		const struct batch_entry *entry = &batch->entries[i];
 
-		if (entry->table != table)
+		if (entry->table != part->table)
 			continue;
 		copy->used = (size_t)(copy_put_entry(copy, copy->chunk + copy->used, batch, entry) -
 				      copy->chunk);
@@ -270,26 +271,29 @@ copy_insert_staged(struct copy *copy, enum batch_table table, uint64_t *added, s
 enum rc
 copy_records(struct copy *copy, const struct batch *batch, size_t from, size_t to, struct err *err)
 {
+	const struct copy_part part = {
+		.batch = batch, .table = BATCH_RECORDS, .from = from, .to = to};
 	uint64_t rows;
 
-	return copy_range(copy, records_sql, batch, BATCH_RECORDS, from, to, &rows, err);
+	return copy_part(copy, records_sql, &part, &rows, err);
 }
 
 enum rc
 copy_sieve(struct copy *copy, const struct batch *batch, struct err *err)
 {
+	const struct copy_part all = {.batch = batch, .table = BATCH_RECORDS, .to = batch->n};
 	uint64_t rows;
 
-	return copy_range(copy, sieve_sql, batch, BATCH_RECORDS, 0, batch->n, &rows, err);
+	return copy_part(copy, sieve_sql, &all, &rows, err);
 }
 
 enum rc
-copy_staged(struct copy *copy, const struct batch *batch, enum batch_table table, size_t from,
-	    size_t to, uint64_t *rows, uint64_t *added, struct err *err)
+copy_staged(struct copy *copy, const struct copy_part *part, uint64_t *rows, uint64_t *added,
+	    struct err *err)
 {
-	enum rc rc = copy_range(copy, stages[table].copy_sql, batch, table, from, to, rows, err);
+	enum rc rc = copy_part(copy, stages[part->table].copy_sql, part, rows, err);
 
-	return rc == RC_OK ? copy_insert_staged(copy, table, added, err) : rc;
+	return rc == RC_OK ? copy_insert_staged(copy, part->table, added, err) : rc;
 }
 
 enum rc

@@ -31,11 +31,16 @@ enum rc copy_make_stages(struct copy *copy, struct err *err) MUST_CHECK;
 enum rc copy_records(struct copy *copy, const struct batch *batch, size_t from, size_t to,
 		     struct err *err) MUST_CHECK;
 
-/* Entries [from, to) that belong into `table`, where those that are there already
- * change nothing.  *rows: how many went through; *added: how many were new. */
-enum rc copy_staged(struct copy *copy, const struct batch *batch, enum batch_table table,
-		    size_t from, size_t to, uint64_t *rows, uint64_t *added,
-		    struct err *err) MUST_CHECK;
+/* Entries [from, to) of the batch that belong into `table`. */
+struct copy_part {
+	const struct batch *batch;
+	enum batch_table table;
+	size_t from, to;
+};
+/* The part; rows that are there already change nothing.  *rows: how many went through;
+ * *added: how many were new. */
+enum rc copy_staged(struct copy *copy, const struct copy_part *part, uint64_t *rows,
+		    uint64_t *added, struct err *err) MUST_CHECK;
 
 /* All records of the batch into a temporary table without checks, for sieve.c. */
 enum rc copy_sieve(struct copy *copy, const struct batch *batch, struct err *err) MUST_CHECK;

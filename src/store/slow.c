@@ -39,6 +39,7 @@ static enum rc
 slow_try(struct store *s, enum batch_table table, size_t from, size_t to, struct store_tally *tally,
 	 struct err *err)
 {
+	const struct copy_part part = {.batch = &s->batch, .table = table, .from = from, .to = to};
 	uint64_t rows = 0, added = 0, line;
 	struct err undo;
 	enum rc rc;
@@ -46,7 +47,7 @@ slow_try(struct store *s, enum batch_table table, size_t from, size_t to, struct
 	rc = link_exec(&s->link, "begin a part", "SAVEPOINT part", 0, NULL, NULL, err);
 	if (rc != RC_OK)
 		return rc;
-	rc = copy_staged(&s->copy, &s->batch, table, from, to, &rows, &added, err);
+	rc = copy_staged(&s->copy, &part, &rows, &added, err);
 	if (rc == RC_OK) {
 		if (table == BATCH_RECORDS) {
 			tally->records += added;
