@@ -96,13 +96,13 @@ saved_before(const char *path, uint64_t bytes)
 /* Creates the first free one of the names for this position; with `once`, fd stays
  * -1 where one of them has these bytes already. */
 static enum rc
-create_saved(const char *dir, const struct damage *damage, bool once, char *name, size_t name_size,
+create_saved(const char *dir, const struct damage *damage, bool once, char name[SAVED_NAME_BYTES],
 	     int *fd, struct err *err)
 {
 	enum rc rc = RC_FAIL;
 
 	for (unsigned i = 0; i < SAVED_MAX; i++) {
-		(void)snprintf(name, name_size, "%s/%016" PRIx64 ".%u", damaged_dir,
+		(void)snprintf(name, SAVED_NAME_BYTES, "%s/%016" PRIx64 ".%u", damaged_dir,
 			       damage->position, i);
 		char *path = xasprintf("%s/%s", dir, name);
 		bool there = once && saved_before(path, damage->end - damage->begin);
@@ -117,7 +117,7 @@ create_saved(const char *dir, const struct damage *damage, bool once, char *name
 
 enum rc
 damage_save(const struct journal *journal, int fd, const struct damage *damage, bool once,
-	    char *name, size_t name_size, struct err *err)
+	    char name[SAVED_NAME_BYTES], struct err *err)
 {
 	char *dir = xasprintf("%s/%s", journal->conf.dir, damaged_dir);
 	int saved = -1;
@@ -126,7 +126,7 @@ damage_save(const struct journal *journal, int fd, const struct damage *damage, 
 	if (rc == RC_OK)
 		rc = fs_sync_dir(journal->conf.dir, err);
 	if (rc == RC_OK)
-		rc = create_saved(journal->conf.dir, damage, once, name, name_size, &saved, err);
+		rc = create_saved(journal->conf.dir, damage, once, name, &saved, err);
 	if (rc == RC_OK && saved >= 0)
 		rc = damage_copy(fd, damage->begin, damage->end, saved, err);
 	if (rc == RC_OK && saved >= 0)
@@ -191,8 +191,8 @@ journal_get_damage(struct journal *journal, size_t number, struct journal_damage
 
 /* What is behind the last byte that isn't zero says nothing, and is not saved. */
 static enum rc
-damage_save_used(const struct journal *journal, int fd, const struct damage *damage, char *name,
-		 size_t name_size, struct err *err)
+damage_save_used(const struct journal *journal, int fd, const struct damage *damage,
+		 char name[SAVED_NAME_BYTES], struct err *err)
 {
 	struct damage used = *damage;
 	enum rc rc = damage_find_zeros(fd, used.begin, &used.end, err);
@@ -201,19 +201,19 @@ damage_save_used(const struct journal *journal, int fd, const struct damage *dam
 		used.end = damage->end;
 	if (rc != RC_OK || used.end == used.begin)
 		return rc;
-	return damage_save(journal, fd, &used, true, name, name_size, err);
+	return damage_save(journal, fd, &used, true, name, err);
 }
 
 void
 damage_report(struct journal *journal, int fd, uint64_t first, const struct damage *damage)
 {
-	char segment[NAME_BYTES], name[64] = "nothing but zeros";
+	char segment[NAME_BYTES], name[SAVED_NAME_BYTES] = "nothing but zeros";
 	struct err err;
 
 	if (!damages_add(journal, damage))
 		return;
 	segment_name(segment, first);
-	enum rc rc = damage_save_used(journal, fd, damage, name, sizeof(name), &err);
+	enum rc rc = damage_save_used(journal, fd, damage, name, &err);
 	log_error("journal",
 		  "segment \"%s\" is damaged: %" PRIu64 " bytes at offset %" PRIu64
 		  ", position %" PRIu64 ", were durable and are no valid entries; saved as \"%s\", "

@@ -28,6 +28,7 @@ enum {
 	RESERVE_SPARES = 1, /* while no other can be made, so many are for what can't wait */
 	NODE_MAX = 32767,
 	NAME_BYTES = 32,          /* of a file in the journal's directory */
+	SAVED_NAME_BYTES = 64,    /* of one below damaged/, with that */
 	BATCH_VECTORS = 64,       /* groups, or parts of groups, in one write */
 	RETRY_MS = 1000,          /* a full disk is looked at again after so long */
 	HELD_BACK_LOG_MS = 10000, /* and spoken of no more often than this */
@@ -166,7 +167,7 @@ enum rc damage_copy(int from, uint64_t begin, uint64_t end, int to, struct err *
 /* The bytes, durable in a file of their own, whose name below the journal is
  * returned.  With `once`, not again where an earlier run saved as many from there. */
 enum rc damage_save(const struct journal *journal, int fd, const struct damage *damage, bool once,
-		    char *name, size_t name_size, struct err *err) MUST_CHECK;
+		    char name[SAVED_NAME_BYTES], struct err *err) MUST_CHECK;
 /* Saves, counts and logs a spot of the segment that begins at `first`: once, whoever
  * meets it first.  Any thread. */
 void damage_report(struct journal *journal, int fd, uint64_t first, const struct damage *damage);

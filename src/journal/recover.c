@@ -180,13 +180,13 @@ static enum rc
 set_aside(const struct journal *journal, const struct scan *scan, struct journal_recovery *recovery,
 	  struct err *err)
 {
-	char segment[NAME_BYTES], name[64];
+	char segment[NAME_BYTES], name[SAVED_NAME_BYTES];
 	struct damage rest = {.begin = scan->at, .position = scan_position(scan)};
 	enum rc rc = damage_find_zeros(scan->fd, scan->at, &rest.end, err);
 
 	if (rc != RC_OK || rest.end == rest.begin)
 		return rc;
-	rc = damage_save(journal, scan->fd, &rest, false, name, sizeof(name), err);
+	rc = damage_save(journal, scan->fd, &rest, false, name, err);
 	if (rc != RC_OK)
 		return rc;
 	recovery->dropped_bytes = rest.end - rest.begin;
