@@ -89,12 +89,18 @@ struct action_result {
 	const char *detail;          /* cut where it is longer than ALARM_TEXT_MAX */
 };
 
+/* What a console is told after its hello. */
+struct console_welcome {
+	const char *console, *station; /* its name, and the code of its station */
+	uint32_t keepalive_s, node;
+	uint64_t position;
+	int64_t server_time_us;
+};
+
 /* Long enough for each of these. */
 enum { CONSOLE_ANSWER_MAX = 4096 };
 
-size_t console_put_welcome(uint8_t out[CONSOLE_ANSWER_MAX], const char *console,
-			   const char *station, uint32_t keepalive_s, uint64_t position,
-			   uint32_t node, int64_t server_time_us);
+size_t console_put_welcome(uint8_t out[CONSOLE_ANSWER_MAX], const struct console_welcome *welcome);
 size_t console_put_alarm(uint8_t out[CONSOLE_ANSWER_MAX], const struct alarm_change *change,
 			 const struct alarm_place *place);
 size_t console_put_keep_alive(uint8_t out[CONSOLE_ANSWER_MAX], int64_t clock_us, uint64_t position);

@@ -227,9 +227,15 @@ session_take_hello(struct session *session, const struct console_msg *msg)
 	must(station != NULL);
 	log_debug("console", "c=%" PRIu64 " station=%s software=%s", session->id, station->code,
 		  msg->hello.software);
-	n = console_put_welcome(out, stream_peer_name(session->stream), station->code,
-				(uint32_t)(consoles->conf.keepalive_ms / 1000), consoles->position,
-				consoles->conf.node, clock_wall_us());
+	const struct console_welcome welcome = {
+		.console = stream_peer_name(session->stream),
+		.station = station->code,
+		.keepalive_s = (uint32_t)(consoles->conf.keepalive_ms / 1000),
+		.node = consoles->conf.node,
+		.position = consoles->position,
+		.server_time_us = clock_wall_us(),
+	};
+	n = console_put_welcome(out, &welcome);
 	if (session_write(session, out, n))
 		session_set_state(session, SESSION_WAITING_SUBSCRIBE);
 }

@@ -98,18 +98,17 @@ put_answer(uint8_t out[CONSOLE_ANSWER_MAX], const Gatehouse__V1__ToConsole *to)
 }
 
 size_t
-console_put_welcome(uint8_t out[CONSOLE_ANSWER_MAX], const char *console, const char *station,
-		    uint32_t keepalive_s, uint64_t position, uint32_t node, int64_t server_time_us)
+console_put_welcome(uint8_t out[CONSOLE_ANSWER_MAX], const struct console_welcome *welcome)
 {
 	Gatehouse__V1__ConsoleWelcome body = GATEHOUSE__V1__CONSOLE_WELCOME__INIT;
 	Gatehouse__V1__ToConsole to = GATEHOUSE__V1__TO_CONSOLE__INIT;
 
-	body.console = pb_text(console);
-	body.station = pb_text(station);
-	body.keepalive_s = keepalive_s;
-	body.position = position;
-	body.node = node;
-	body.server_time_us = server_time_us;
+	body.console = pb_text(welcome->console);
+	body.station = pb_text(welcome->station);
+	body.keepalive_s = welcome->keepalive_s;
+	body.position = welcome->position;
+	body.node = welcome->node;
+	body.server_time_us = welcome->server_time_us;
 	to.message_case = GATEHOUSE__V1__TO_CONSOLE__MESSAGE_WELCOME;
 	to.welcome = &body;
 	return put_answer(out, &to);
