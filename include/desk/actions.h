@@ -91,10 +91,13 @@ void actions_offered(struct actions *actions, const struct alarm_change *change,
  * when there is none now: then false, and the rest stays queued. */
 bool actions_journal(struct actions *actions, uint8_t *(*room)(void *arg, uint8_t type, size_t len),
 		     void *arg);
-/* An entry of the journal that is durable, ENTRY_ACTION or ENTRY_SEEN.  True when an
- * alarm changed.  RC_INVALID in `err` when it can't be read. */
-enum rc actions_apply(struct actions *actions, uint8_t type, const uint8_t *body, size_t len,
-		      uint64_t position, bool *changed, struct err *err) MUST_CHECK;
+/* The body of an ENTRY_ACTION of the journal that is durable; `position`: behind it.
+ * *changed: an alarm did.  RC_INVALID when it can't be read, as below. */
+enum rc actions_apply(struct actions *actions, const uint8_t *body, size_t len, uint64_t position,
+		      bool *changed, struct err *err) MUST_CHECK;
+/* That of an ENTRY_SEEN. */
+enum rc actions_apply_seen(struct actions *actions, const uint8_t *body, size_t len,
+			   struct err *err) MUST_CHECK;
 /* Any thread. */
 const struct actions_counters *actions_counters(const struct actions *actions);
 

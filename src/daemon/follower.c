@@ -88,12 +88,22 @@ follower_apply_action(struct follower *follower, const struct journal_entry *ent
 	bool changed;
 	struct err err;
 
-	if (actions_apply(follower->actions, entry->type, entry->body, entry->len, entry->next,
-			  &changed, &err) != RC_OK)
+	if (actions_apply(follower->actions, entry->body, entry->len, entry->next, &changed,
+			  &err) != RC_OK)
 		log_error("follower", "entry at %lu is not an action: %s",
 			  (unsigned long)entry->position, err.msg);
 	else if (changed)
 		counter_add(&follower->counters.changes, 1);
+}
+
+static void
+follower_apply_seen(struct follower *follower, const struct journal_entry *entry)
+{
+	struct err err;
+
+	if (actions_apply_seen(follower->actions, entry->body, entry->len, &err) != RC_OK)
+		log_error("follower", "entry at %lu does not say what was seen: %s",
+			  (unsigned long)entry->position, err.msg);
 }
 
 void
@@ -110,8 +120,10 @@ follower_apply(struct follower *follower, const struct journal_entry *entry)
 		follower_apply_quarantine(follower, entry);
 		break;
 	case ENTRY_ACTION:
-	case ENTRY_SEEN:
 		follower_apply_action(follower, entry);
+		break;
+	case ENTRY_SEEN:
+		follower_apply_seen(follower, entry);
 		break;
 	case ENTRY_RIGHT:
 		follower_apply_right(follower, entry);

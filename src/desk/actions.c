@@ -391,9 +391,9 @@ actions_count(struct actions *actions, const struct action *action, enum action_
 	}
 }
 
-static enum rc
-actions_apply_action(struct actions *actions, const uint8_t *body, size_t len, uint64_t position,
-		     bool *changed, struct err *err)
+enum rc
+actions_apply(struct actions *actions, const uint8_t *body, size_t len, uint64_t position,
+	      bool *changed, struct err *err)
 {
 	const struct alarm_change *change;
 	struct action_result result;
@@ -413,17 +413,11 @@ actions_apply_action(struct actions *actions, const uint8_t *body, size_t len, u
 }
 
 enum rc
-actions_apply(struct actions *actions, uint8_t type, const uint8_t *body, size_t len,
-	      uint64_t position, bool *changed, struct err *err)
+actions_apply_seen(struct actions *actions, const uint8_t *body, size_t len, struct err *err)
 {
 	struct alarm_seen seen;
-	enum rc rc;
+	enum rc rc = alarm_seen_decode(body, len, &seen, err);
 
-	*changed = false;
-	if (type == ENTRY_ACTION)
-		return actions_apply_action(actions, body, len, position, changed, err);
-	must(type == ENTRY_SEEN);
-	rc = alarm_seen_decode(body, len, &seen, err);
 	if (rc == RC_OK)
 		desk_see(actions->desk, &seen);
 	return rc;

@@ -91,6 +91,12 @@ struct hub_frame {
 	} as[HUB_FORMATS];
 };
 
+/* The changes that are picked for one delivery. */
+struct hub_picked {
+	uint64_t numbers[HUB_PICKED_MAX]; /* in the ring, ascending */
+	size_t n, bytes;
+};
+
 /* Changes that one or more subscribers get next: a delivery, not yet posted. */
 struct hub_batch {
 	struct mailbox *box;
@@ -126,8 +132,7 @@ const struct hub_frame *hub_frame_get(struct hub_sender *sender, uint64_t number
 size_t hub_frame_len(struct hub_sender *sender, uint64_t number, enum hub_format format);
 /* The subscriber shares the batch of those that get the same. */
 void hub_sender_add(struct hub_sender *sender, struct mailbox *box, uint64_t id,
-		    enum hub_format format, const uint64_t *numbers, size_t n_numbers,
-		    size_t n_bytes);
+		    enum hub_format format, const struct hub_picked *picked);
 /* Posts and empties the batches. */
 void hub_sender_flush(struct hub_sender *sender);
 /* Posts to one subscriber; the bytes are copied. */

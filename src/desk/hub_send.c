@@ -104,15 +104,15 @@ hub_send_one(struct mailbox *box, uint64_t id, const uint8_t *bytes, size_t n, u
 
 static bool
 hub_batch_is(const struct hub_batch *batch, const struct mailbox *box, enum hub_format format,
-	     const uint64_t *numbers, size_t n_numbers)
+	     const struct hub_picked *picked)
 {
-	return batch->box == box && batch->format == format && batch->n_numbers == n_numbers &&
-	       memcmp(batch->numbers, numbers, n_numbers * sizeof(*numbers)) == 0;
+	return batch->box == box && batch->format == format && batch->n_numbers == picked->n &&
+	       memcmp(batch->numbers, picked->numbers, picked->n * sizeof(*picked->numbers)) == 0;
 }
 
 static struct hub_batch *
 hub_batch_new(struct hub_sender *sender, struct mailbox *box, enum hub_format format,
-	      const uint64_t *numbers, size_t n_numbers)
+	      const struct hub_picked *picked)
 {
 	struct hub_batch *batch;
 
@@ -122,9 +122,10 @@ hub_batch_new(struct hub_sender *sender, struct mailbox *box, enum hub_format fo
 					   sender->batches_capacity * sizeof(*sender->batches));
 	}
 	batch = &sender->batches[sender->n_batches++];
-	*batch = (struct hub_batch){.box = box, .format = format, .n_numbers = n_numbers};
-	batch->numbers = xcalloc(n_numbers, sizeof(*numbers));
-	memcpy(batch->numbers, numbers, n_numbers * sizeof(*numbers));
+	*batch = (struct hub_batch){
+		.box = box, .format = format, .n_numbers = picked->n, .n_bytes = picked->bytes};
+	batch->numbers = xcalloc(picked->n, sizeof(*batch->numbers));
+	memcpy(batch->numbers, picked->numbers, picked->n * sizeof(*batch->numbers));
 	return batch;
 }
 
@@ -140,18 +141,16 @@ hub_batch_add(struct hub_batch *batch, uint64_t id)
 
 void
 hub_sender_add(struct hub_sender *sender, struct mailbox *box, uint64_t id, enum hub_format format,
-	       const uint64_t *numbers, size_t n_numbers, size_t n_bytes)
+	       const struct hub_picked *picked)
 {
 	struct hub_batch *batch = NULL;
 
 	for (size_t i = 0; i < sender->n_batches && batch == NULL; i++) {
-		if (hub_batch_is(&sender->batches[i], box, format, numbers, n_numbers))
+		if (hub_batch_is(&sender->batches[i], box, format, picked))
 			batch = &sender->batches[i];
 	}
-	if (batch == NULL) {
-		batch = hub_batch_new(sender, box, format, numbers, n_numbers);
-		batch->n_bytes = n_bytes;
-	}
+	if (batch == NULL)
+		batch = hub_batch_new(sender, box, format, picked);
 	hub_batch_add(batch, id);
 }
 

@@ -206,16 +206,10 @@ hub_serve_snapshot(struct hub *hub, struct hub_subscriber *subscriber, size_t *l
 
 /* ---- The stream ------------------------------------------------------------------------- */
 
-/* The changes that are picked for one delivery. */
-struct picked {
-	uint64_t numbers[HUB_PICKED_MAX];
-	size_t n, bytes;
-};
-
 /* Looks at the next change.  False when it must wait; *wait says for what. */
 static bool
-hub_pick(struct hub *hub, struct hub_subscriber *subscriber, struct picked *picked, size_t *looks,
-	 enum hub_wait *wait)
+hub_pick(struct hub *hub, struct hub_subscriber *subscriber, struct hub_picked *picked,
+	 size_t *looks, enum hub_wait *wait)
 {
 	uint64_t number = subscriber->next;
 	size_t n;
@@ -244,7 +238,7 @@ static enum hub_wait
 hub_serve_stream(struct hub *hub, struct hub_subscriber *subscriber, size_t *looks)
 {
 	enum hub_wait wait = HUB_WAIT_CHANGE;
-	struct picked picked;
+	struct hub_picked picked;
 
 	if (subscriber->next < desk_oldest(hub->desk)) {
 		hub_restart_behind(hub, subscriber);
@@ -263,7 +257,7 @@ hub_serve_stream(struct hub *hub, struct hub_subscriber *subscriber, size_t *loo
 		subscriber->unsent += picked.bytes;
 		counter_add(&hub->counters.changes_sent, picked.n);
 		hub_sender_add(&hub->sender, subscriber->key.box, subscriber->key.id,
-			       subscriber->format, picked.numbers, picked.n, picked.bytes);
+			       subscriber->format, &picked);
 	}
 	return wait;
 }
