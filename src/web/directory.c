@@ -172,29 +172,24 @@ directory_keep(struct directory *directory, const char *dir, int64_t now_s, stru
 	return RC_OK;
 }
 
+/* What stands in the file: *rows, new, and when they were read.  RC_EOF: there is none. */
 static enum rc
-directory_load_text(struct directory *directory, const char *path, const char *text, size_t n,
-		    int64_t oldest_s, int64_t now_s, struct err *err)
+kept_read(const char *path, json_t **rows, json_int_t *read_at_s, struct err *err)
 {
-	json_int_t read_at_s = 0;
-	json_t *rows = NULL;
 	json_error_t why;
-	json_t *root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &why);
-	enum rc rc;
+	json_t *root;
+	uint8_t *text = NULL;
+	size_t n;
+	enum rc rc = fs_read_file(path, KEPT_MAX_BYTES, &text, &n, err);
 
-	if (root == NULL || json_unpack_ex(root, &why, 0, "{s:I, s:o}", "read_at_s", &read_at_s,
-					   "consoles", &rows) != 0)
+	if (rc != RC_OK)
+		return err->sys == ENOENT ? RC_EOF : rc;
+	root = json_loadb((const char *)text, n, JSON_REJECT_DUPLICATES, &why);
+	if (root == NULL || json_unpack_ex(root, &why, 0, "{s:I, s:O}", "read_at_s", read_at_s,
+					   "consoles", rows) != 0)
 		rc = err_invalid(err, "\"%s\" is damaged: %s", path, why.text);
-	else if (read_at_s <= oldest_s || read_at_s > now_s)
-		rc = RC_EOF;
-	else
-		rc = directory_replace(directory, rows, false, err);
-	if (rc == RC_OK) {
-		json_decref(directory->kept_rows);
-		directory->kept_rows = json_incref(rows);
-		directory->kept_s = read_at_s;
-	}
 	json_decref(root);
+	free(text);
 	return rc;
 }
 
@@ -203,16 +198,20 @@ directory_load(struct directory *directory, const char *dir, int64_t now_s, int6
 	       struct err *err)
 {
 	char *path = xasprintf("%s/%s", dir, KEPT_NAME);
-	uint8_t *text = NULL;
-	size_t n;
-	enum rc rc = fs_read_file(path, KEPT_MAX_BYTES, &text, &n, err);
+	json_int_t read_at_s = 0;
+	json_t *rows = NULL;
+	enum rc rc = kept_read(path, &rows, &read_at_s, err);
 
-	if (rc == RC_OK)
-		rc = directory_load_text(directory, path, (const char *)text, n, now_s - age_max_s,
-					 now_s, err);
-	else if (err->sys == ENOENT)
-		rc = RC_EOF;
-	free(text);
 	free(path);
+	if (rc == RC_OK && (read_at_s <= now_s - age_max_s || read_at_s > now_s))
+		rc = RC_EOF;
+	if (rc == RC_OK)
+		rc = directory_replace(directory, rows, false, err);
+	if (rc == RC_OK) {
+		json_decref(directory->kept_rows);
+		directory->kept_rows = json_incref(rows);
+		directory->kept_s = read_at_s;
+	}
+	json_decref(rows);
 	return rc;
 }
