@@ -35,10 +35,15 @@ struct https_counters {
 	uint64_t accepted_total, timed_out_total;
 };
 
-/* `on_request` owns the request until it has replied. */
-enum rc https_new(struct https **https, struct loop *loop, const struct tls_files *files,
-		  const struct https_limits *limits,
-		  void (*on_request)(struct evhttp_request *request, void *arg), void *arg,
+/* Copied, but for the files, which are read. */
+struct https_conf {
+	const struct tls_files *files;
+	struct https_limits limits;
+	/* Owns the request until it has replied. */
+	void (*on_request)(struct evhttp_request *request, void *arg);
+	void *arg;
+};
+enum rc https_new(struct https **https, struct loop *loop, const struct https_conf *conf,
 		  struct err *err) MUST_CHECK;
 /* Ends all connections. */
 void https_free(struct https **https);

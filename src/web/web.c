@@ -278,15 +278,18 @@ web_open_https(struct web *web, struct err *err)
 {
 	const struct web_settings *s = &web->settings;
 	const struct tls_files files = web_tls_files(s);
-	const struct https_limits limits = {
-		.connections_max = (size_t)s->connections_max,
-		.headers_max_bytes = (size_t)s->headers_max_kb * WEB_KIB,
-		.body_max_bytes = (size_t)s->body_max_kb * WEB_KIB,
-		.idle_ms = (uint64_t)s->idle_s * WEB_SECOND_MS,
-		.stall_ms = (uint64_t)s->stall_s * WEB_SECOND_MS,
+	const struct https_conf conf = {
+		.files = &files,
+		.limits = {.connections_max = (size_t)s->connections_max,
+			   .headers_max_bytes = (size_t)s->headers_max_kb * WEB_KIB,
+			   .body_max_bytes = (size_t)s->body_max_kb * WEB_KIB,
+			   .idle_ms = (uint64_t)s->idle_s * WEB_SECOND_MS,
+			   .stall_ms = (uint64_t)s->stall_s * WEB_SECOND_MS},
+		.on_request = web_on_request,
+		.arg = web,
 	};
 
-	return https_new(&web->https, web->loop, &files, &limits, web_on_request, web, err);
+	return https_new(&web->https, web->loop, &conf, err);
 }
 
 /* What is only memory. */

@@ -331,17 +331,16 @@ https_days_left(const struct https *https)
 }
 
 enum rc
-https_new(struct https **out, struct loop *loop, const struct tls_files *files,
-	  const struct https_limits *limits,
-	  void (*on_request)(struct evhttp_request *request, void *arg), void *arg, struct err *err)
+https_new(struct https **out, struct loop *loop, const struct https_conf *conf, struct err *err)
 {
+	const struct https_limits *limits = &conf->limits;
 	struct https *https = xcalloc(1, sizeof(*https));
 	enum rc rc;
 
 	*https = (struct https){
-		.loop = loop, .limits = *limits, .on_request = on_request, .arg = arg};
+		.loop = loop, .limits = *limits, .on_request = conf->on_request, .arg = conf->arg};
 	LIST_INIT(&https->conns);
-	rc = https_tls_new(&https->tls, files, err);
+	rc = https_tls_new(&https->tls, conf->files, err);
 	if (rc == RC_OK)
 		rc = loop_every(loop, HTTPS_SWEEP_MS, https_sweep, https, err);
 	if (rc == RC_OK) {
