@@ -20,17 +20,20 @@ bool event_id_read(const char *text, uint32_t *node, uint64_t *position);
 
 /* New: what an event says of an alarm. */
 json_t *event_alarm_data(const struct console_alarm *alarm);
-/*
- * New memory: the event's JSON.  Its type is gatehouse. and `event`; `id`, which may be
- * NULL, is its place in the stream.  Borrows `data`.
- */
-char *event_json(const char *event, const char *id, uint32_t node, const char *subject,
-		 int64_t time_us, json_t *data);
-/*
- * New memory: a frame with this `event:` (its type is gatehouse. and that), and an
- * `id:` where `id` is not NULL.  Borrows `data`.  *n: its length.
- */
-char *event_frame(const char *event, const char *id, uint32_t node, const char *subject,
-		  int64_t time_us, json_t *data, size_t *n);
+
+/* One event.  All is borrowed. */
+struct cloudevent {
+	const char *name; /* its type is gatehouse. and this */
+	const char *id;   /* its place in the stream; NULL: none */
+	uint32_t node;
+	const char *subject;
+	int64_t time_us;
+	json_t *data;
+};
+/* New memory: its JSON. */
+char *event_json(const struct cloudevent *event);
+/* New memory: a frame with its name as `event:`, and an `id:` where it has a place.  *n: the
+ * length. */
+char *event_frame(const struct cloudevent *event, size_t *n);
 
 #endif

@@ -144,29 +144,29 @@ event_alarm_data(const struct console_alarm *alarm)
 /* An alarm may change twice in one microsecond: where there is a place, it tells them
  * apart. */
 static json_t *
-event_name(const char *event, const char *id, const char *subject, int64_t time_us)
+event_name(const struct cloudevent *event)
 {
-	return id != NULL ? json_sprintf("%s/%s/%s", event, id, subject)
-			  : json_sprintf("%s/%" PRId64 "/%s", event, time_us, subject);
+	return event->id != NULL ? json_sprintf("%s/%s/%s", event->name, event->id, event->subject)
+				 : json_sprintf("%s/%" PRId64 "/%s", event->name, event->time_us,
+						event->subject);
 }
 
 char *
-event_json(const char *event, const char *id, uint32_t node, const char *subject, int64_t time_us,
-	   json_t *data)
+event_json(const struct cloudevent *event)
 {
 	json_t *root = json_object();
 	char source[32], type[64], *json;
 
-	(void)snprintf(source, sizeof(source), "urn:gatehouse:node:%" PRIu32, node);
-	(void)snprintf(type, sizeof(type), "gatehouse.%s", event);
+	(void)snprintf(source, sizeof(source), "urn:gatehouse:node:%" PRIu32, event->node);
+	(void)snprintf(type, sizeof(type), "gatehouse.%s", event->name);
 	put(root, "specversion", json_string("1.0"));
-	put(root, "id", event_name(event, id, subject, time_us));
+	put(root, "id", event_name(event));
 	put(root, "source", json_string(source));
 	put(root, "type", json_string(type));
-	put(root, "subject", json_string(subject));
-	put(root, "time", time_json(time_us));
+	put(root, "subject", json_string(event->subject));
+	put(root, "time", time_json(event->time_us));
 	put(root, "datacontenttype", json_string("application/json"));
-	put(root, "data", json_incref(data));
+	put(root, "data", json_incref(event->data));
 	json = json_dumps(root, JSON_COMPACT);
 	must(json != NULL);
 	json_decref(root);
@@ -174,13 +174,13 @@ event_json(const char *event, const char *id, uint32_t node, const char *subject
 }
 
 char *
-event_frame(const char *event, const char *id, uint32_t node, const char *subject, int64_t time_us,
-	    json_t *data, size_t *n)
+event_frame(const struct cloudevent *event, size_t *n)
 {
-	char *json = event_json(event, id, node, subject, time_us, data), *frame;
+	const char *id = event->id;
+	char *json = event_json(event), *frame;
 
 	frame = xasprintf("%s%s%sevent: %s\ndata: %s\n\n", id != NULL ? "id: " : "",
-			  id != NULL ? id : "", id != NULL ? "\n" : "", event, json);
+			  id != NULL ? id : "", id != NULL ? "\n" : "", event->name, json);
 	free(json);
 	*n = strlen(frame);
 	return frame;

@@ -155,9 +155,15 @@ feed_keep_alive(struct feed *feed)
 {
 	const struct station *station = upstream_station(feed->upstream);
 	json_t *data = json_pack("{s:I}", "position", (json_int_t)station_end(station));
+	const struct cloudevent event = {
+		.name = "keepalive",
+		.node = station_node(station),
+		.subject = station_code(station),
+		.time_us = clock_wall_us(),
+		.data = data,
+	};
 	size_t n;
-	char *text = event_frame("keepalive", NULL, station_node(station), station_code(station),
-				 clock_wall_us(), data, &n);
+	char *text = event_frame(&event, &n);
 
 	must(evbuffer_add(feed->feeds->chunk, text, n) == 0);
 	free(text);

@@ -195,9 +195,17 @@ frame_of(const struct station *station, const char *id, uint64_t alarm_id, int64
 	 json_t *data, size_t *n)
 {
 	char subject[24];
+	const struct cloudevent event = {
+		.name = "alarm",
+		.id = id,
+		.node = station->node,
+		.subject = subject,
+		.time_us = time_us,
+		.data = data,
+	};
 
 	(void)snprintf(subject, sizeof(subject), "%" PRIu64, alarm_id);
-	return event_frame("alarm", id, station->node, subject, time_us, data, n);
+	return event_frame(&event, n);
 }
 
 void
@@ -341,11 +349,18 @@ pull_put(struct pull *pull, const char *text, size_t n)
 
 /* Takes `data`. */
 static void
-pull_put_event(struct pull *pull, const char *event, const char *id, json_t *data)
+pull_put_event(struct pull *pull, const char *name, const char *id, json_t *data)
 {
+	const struct cloudevent event = {
+		.name = name,
+		.id = id,
+		.node = pull->station->node,
+		.subject = pull->station->code,
+		.time_us = clock_wall_us(),
+		.data = data,
+	};
 	size_t n;
-	char *text = event_frame(event, id, pull->station->node, pull->station->code,
-				 clock_wall_us(), data, &n);
+	char *text = event_frame(&event, &n);
 
 	pull_put(pull, text, n);
 	free(text);

@@ -210,10 +210,16 @@ webhook_send_test(struct webhook *webhook)
 	const char *name = webhook->settings->name;
 	int64_t now_us = clock_wall_us();
 	json_t *data = json_pack("{s:s}", "webhook", name);
+	const struct cloudevent event = {
+		.name = "test",
+		.node = webhook->node,
+		.subject = webhook->settings->station,
+		.time_us = now_us,
+		.data = data,
+	};
 	char *id = xasprintf("%s_test-%" PRId64, name, now_us);
 
-	webhook->test_body =
-		event_json("test", NULL, webhook->node, webhook->settings->station, now_us, data);
+	webhook->test_body = event_json(&event);
 	webhook->testing = webhook_post(webhook, id, webhook->test_body, strlen(webhook->test_body),
 					test_done_cb, webhook);
 	if (webhook->testing == NULL)

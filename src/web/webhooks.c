@@ -64,15 +64,21 @@ taker_connected(void *arg, bool connected)
 
 /* Takes `data`, and `id`, which is that of the request. */
 static void
-webhook_put_mark(struct webhook *webhook, enum webhook_event_type type, const char *event,
+webhook_put_mark(struct webhook *webhook, enum webhook_event_type type, const char *name,
 		 uint64_t position, char *id, json_t *data)
 {
 	char place[EVENT_ID_MAX];
+	const struct cloudevent event = {
+		.name = name,
+		.id = position > 0 ? place : NULL,
+		.node = webhook->node,
+		.subject = webhook->settings->station,
+		.time_us = clock_wall_us(),
+		.data = data,
+	};
 
 	event_id_write(place, webhook->node, position);
-	webhook_queue_put(webhook->queue, type, position, 0, id,
-			  event_json(event, position > 0 ? place : NULL, webhook->node,
-				     webhook->settings->station, clock_wall_us(), data));
+	webhook_queue_put(webhook->queue, type, position, 0, id, event_json(&event));
 	json_decref(data);
 	webhook_mark(webhook);
 }
@@ -109,6 +115,14 @@ taker_alarm(void *arg, const struct console_alarm *alarm)
 	const char *name = webhook->settings->name;
 	json_t *data = event_alarm_data(alarm);
 	char subject[24], place[EVENT_ID_MAX], *id;
+	const struct cloudevent event = {
+		.name = "alarm",
+		.id = webhook->in_resync ? NULL : place,
+		.node = webhook->node,
+		.subject = subject,
+		.time_us = alarm->durable_us,
+		.data = data,
+	};
 
 	(void)snprintf(subject, sizeof(subject), "%" PRIu64, alarm->alarm_id);
 	event_id_write(place, webhook->node, alarm->position);
@@ -118,9 +132,7 @@ taker_alarm(void *arg, const struct console_alarm *alarm)
 				: xasprintf("%s_%s-%s", name, place, subject);
 	webhook_queue_put(webhook->queue,
 			  webhook->in_resync ? WEBHOOK_STANDING_ALARM : WEBHOOK_CHANGE,
-			  alarm->position, alarm->alarm_id, id,
-			  event_json("alarm", webhook->in_resync ? NULL : place, webhook->node,
-				     subject, alarm->durable_us, data));
+			  alarm->position, alarm->alarm_id, id, event_json(&event));
 	json_decref(data);
 	webhook_mark(webhook);
 	if (webhook_queue_is_full(webhook->queue))
