@@ -50,9 +50,15 @@ enum { COMPARE_NO_STREAM = UINT32_MAX };
 /* COMPARE_NO_STREAM when the ledger has no such epoch. */
 uint32_t compare_find_stream(const struct compare *compare, const char *controller, uint64_t epoch);
 
+/* As the ledger says it. */
+struct compare_record {
+	uint64_t seq;
+	int64_t time_us;
+	uint16_t kind, door;
+};
 /* RC_INVALID: the seq is so far from the stream's others that this is no ledger. */
-enum rc compare_sent(struct compare *compare, uint32_t stream, uint64_t seq, int64_t time_us,
-		     uint16_t kind, uint16_t door, struct err *err) MUST_CHECK;
+enum rc compare_sent(struct compare *compare, uint32_t stream, const struct compare_record *record,
+		     struct err *err) MUST_CHECK;
 /* All up to seq. */
 void compare_acked(struct compare *compare, uint32_t stream, uint64_t seq);
 bool compare_is_acked(const struct compare *compare, uint32_t stream, uint64_t seq);

@@ -162,10 +162,11 @@ stream_grow(struct compare_stream_state *s, size_t n)
 }
 
 enum rc
-compare_sent(struct compare *c, uint32_t stream, uint64_t seq, int64_t time_us, uint16_t kind,
-	     uint16_t door, struct err *err)
+compare_sent(struct compare *c, uint32_t stream, const struct compare_record *record,
+	     struct err *err)
 {
 	struct compare_stream_state *s = &c->streams[stream];
+	uint64_t seq = record->seq;
 
 	if (s->n == 0) /* where this ledger begins; the server may have had more */
 		s->first = seq;
@@ -178,8 +179,10 @@ compare_sent(struct compare *c, uint32_t stream, uint64_t seq, int64_t time_us, 
 		stream_grow(s, (size_t)(seq - s->first + 1));
 	/* a ledger may say it twice, when a run was cut off and its record was sent
 	 * again by the next: it is the same record */
-	*stream_mark(s, seq) =
-		(struct mark){.time_us = time_us, .kind = kind, .door = door, .flags = MARK_SENT};
+	*stream_mark(s, seq) = (struct mark){.time_us = record->time_us,
+					     .kind = record->kind,
+					     .door = record->door,
+					     .flags = MARK_SENT};
 	return RC_OK;
 }
 

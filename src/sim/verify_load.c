@@ -41,8 +41,12 @@ verify_load_stream_entry(struct verify_loader *l, const struct ledger_entry *ent
 	if (number_map_get(&l->streams, "stream", entry->id, &stream, err) != RC_OK)
 		return RC_INVALID;
 	if (entry->type == LEDGER_SENT)
-		return compare_sent(l->compare, stream, entry->seq, entry->wall_us, entry->kind,
-				    entry->door, err);
+		return compare_sent(l->compare, stream,
+				    &(struct compare_record){.seq = entry->seq,
+							     .time_us = entry->wall_us,
+							     .kind = entry->kind,
+							     .door = entry->door},
+				    err);
 	if (entry->type == LEDGER_ACK)
 		compare_acked(l->compare, stream, entry->seq);
 	else

@@ -26,6 +26,15 @@ row_of(uint64_t seq)
 				    .node = 1};
 }
 
+static struct compare_record
+record_of(uint64_t seq)
+{
+	const struct compare_row row = row_of(seq);
+
+	return (struct compare_record){
+		.seq = seq, .time_us = row.time_us, .kind = row.kind, .door = row.door};
+}
+
 static int
 fixture_make(void **state)
 {
@@ -35,11 +44,9 @@ fixture_make(void **state)
 	f->compare = compare_new();
 	f->stream = compare_stream(f->compare, "a", 1);
 	for (uint64_t seq = 1; seq <= SENT; seq++) {
-		const struct compare_row row = row_of(seq);
+		const struct compare_record record = record_of(seq);
 
-		assert_int_equal(compare_sent(f->compare, f->stream, seq, row.time_us, row.kind,
-					      row.door, &err),
-				 RC_OK);
+		assert_int_equal(compare_sent(f->compare, f->stream, &record, &err), RC_OK);
 	}
 	compare_acked(f->compare, f->stream, ACKED);
 	compare_begin_rows(f->compare);
@@ -236,11 +243,12 @@ static void
 test_hole_of_the_sequence_is_not_sent(void **state)
 {
 	struct fixture *f = *state;
+	const struct compare_record record = record_of(200);
 	struct err err;
 
 	store_all_but(f, 0);
 	/* the server knew of more: the ledger goes on at 200 */
-	assert_int_equal(compare_sent(f->compare, f->stream, 200, 1, 1, 1, &err), RC_OK);
+	assert_int_equal(compare_sent(f->compare, f->stream, &record, &err), RC_OK);
 	compare_acked(f->compare, f->stream, 199);
 	compare_finish(f->compare, &f->result);
 	assert_int_equal(f->result.sent, SENT + 1);
@@ -252,11 +260,11 @@ static void
 test_absurd_seq_is_refused(void **state)
 {
 	struct fixture *f = *state;
+	const struct compare_record far = record_of(UINT64_MAX), before = record_of(0);
 	struct err err;
 
-	assert_int_equal(compare_sent(f->compare, f->stream, UINT64_MAX, 1, 1, 1, &err),
-			 RC_INVALID);
-	assert_int_equal(compare_sent(f->compare, f->stream, 0, 1, 1, 1, &err), RC_INVALID);
+	assert_int_equal(compare_sent(f->compare, f->stream, &far, &err), RC_INVALID);
+	assert_int_equal(compare_sent(f->compare, f->stream, &before, &err), RC_INVALID);
 	assert_contains(err.msg, "seq 0 of controller \"a\" doesn't follow");
 }
 
