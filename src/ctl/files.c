@@ -56,28 +56,28 @@ files_make_dirs(const char *path, mode_t mode, struct files_owner owner, struct 
 }
 
 static enum rc
-file_fill(int fd, const char *path, mode_t mode, struct files_owner owner, const void *bytes,
-	  size_t n, struct err *err)
+file_give(int fd, const char *path, mode_t mode, struct files_owner owner, struct err *err)
 {
-	struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = n};
-
 	if (fchown(fd, owner.user, owner.group) != 0)
 		return err_sys(err, "could not change owner of file \"%s\"", path);
 	if (fchmod(fd, mode) != 0)
 		return err_sys(err, "could not set mode of file \"%s\"", path);
-	return fs_write_at(fd, &iov, 1, 0, err);
+	return RC_OK;
 }
 
 enum rc
 files_write_new(const char *path, mode_t mode, struct files_owner owner, const void *bytes,
 		size_t n, struct err *err)
 {
+	struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = n};
 	int fd;
 	enum rc rc = fs_open(path, FS_CREATE_KEY, &fd, err);
 
 	if (rc != RC_OK)
 		return rc;
-	rc = file_fill(fd, path, mode, owner, bytes, n, err);
+	rc = file_give(fd, path, mode, owner, err);
+	if (rc == RC_OK)
+		rc = fs_write_at(fd, &iov, 1, 0, err);
 	fs_close(fd);
 	if (rc != RC_OK)
 		(void)unlink(path); /* half of a key is worse than none */

@@ -159,34 +159,53 @@ kit_make_certificates(struct kit *kit, const struct init_wish *wish, struct err 
 	return rc;
 }
 
-static struct piece
-piece_of(const char *dir, const char *name, mode_t mode, bool for_daemon, const void *bytes,
-	 size_t n, const char *about)
-{
-	return (struct piece){xasprintf("%s/%s", dir, name), mode, for_daemon, bytes, n, about};
-}
-
 static void
 kit_list_pieces(struct kit *kit)
 {
 	const char *config_dir = kit->layout.config_dir, *state_dir = kit->layout.state_dir;
 	const struct ca_identity *ca = &kit->authority, *server = &kit->server;
 	const struct piece pieces[PIECES] = {
-		piece_of(config_dir, "ca/ca.key", 0600, false, ca->key, ca->key_bytes,
-			 "key of the authority: keep a copy, off line"),
-		piece_of(config_dir, "ca/ca.pem", 0644, false, ca->certificate,
-			 ca->certificate_bytes, "certificate of the authority"),
-		piece_of(config_dir, "tls/ca.pem", 0644, true, ca->certificate,
-			 ca->certificate_bytes, "the same, for the daemon"),
-		piece_of(config_dir, "tls/certificate.pem", 0644, true, server->certificate,
-			 server->certificate_bytes, "certificate of the server"),
-		piece_of(config_dir, "tls/key.pem", 0600, true, server->key, server->key_bytes,
-			 "its key"),
-		piece_of(state_dir, "keys/site.key", 0600, true, kit->site_key, SITE_KEY_BYTES,
-			 "key of card tokens: keep a copy, off line"),
+		{.path = xasprintf("%s/ca/ca.key", config_dir),
+		 .mode = 0600,
+		 .bytes = ca->key,
+		 .n = ca->key_bytes,
+		 .about = "key of the authority: keep a copy, off line"},
+		{.path = xasprintf("%s/ca/ca.pem", config_dir),
+		 .mode = 0644,
+		 .bytes = ca->certificate,
+		 .n = ca->certificate_bytes,
+		 .about = "certificate of the authority"},
+		{.path = xasprintf("%s/tls/ca.pem", config_dir),
+		 .mode = 0644,
+		 .for_daemon = true,
+		 .bytes = ca->certificate,
+		 .n = ca->certificate_bytes,
+		 .about = "the same, for the daemon"},
+		{.path = xasprintf("%s/tls/certificate.pem", config_dir),
+		 .mode = 0644,
+		 .for_daemon = true,
+		 .bytes = server->certificate,
+		 .n = server->certificate_bytes,
+		 .about = "certificate of the server"},
+		{.path = xasprintf("%s/tls/key.pem", config_dir),
+		 .mode = 0600,
+		 .for_daemon = true,
+		 .bytes = server->key,
+		 .n = server->key_bytes,
+		 .about = "its key"},
+		{.path = xasprintf("%s/keys/site.key", state_dir),
+		 .mode = 0600,
+		 .for_daemon = true,
+		 .bytes = kit->site_key,
+		 .n = SITE_KEY_BYTES,
+		 .about = "key of card tokens: keep a copy, off line"},
 		/* last: whoever finds it finds the rest */
-		piece_of(config_dir, "gatehoused.yaml", 0640, true, kit->config,
-			 strlen(kit->config), "configuration"),
+		{.path = xasprintf("%s/gatehoused.yaml", config_dir),
+		 .mode = 0640,
+		 .for_daemon = true,
+		 .bytes = kit->config,
+		 .n = strlen(kit->config),
+		 .about = "configuration"},
 	};
 
 	memcpy(kit->pieces, pieces, sizeof(pieces));
