@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Reads the rows; what the register has to say about them is card_import.c's.  One
- * table of columns: a name, and the function that takes a value.
+ * Reads the rows, gathers what is wrong with them, and writes the bad ones out again.
+ * What a value of a column is, is card_column.c's; what the register has to say about
+ * a row, card_plan.c's.
  *
  * Owner: one thread.
  */
@@ -13,10 +14,9 @@
 #include <string.h>
 
 #include "base/fs.h"
+#include "ctl/card_column.h"
 #include "ctl/csv_rows.h"
 #include "ctl/text.h"
-#include "ctl/when.h"
-#include "wire/kind.h"
 
 const char card_rows_header[] =
 	"card_key,kind,unit,valid_from,valid_until,doors,group,right_from,right_until,hours";
@@ -32,179 +32,13 @@ struct reader {
 	bool has_header;
 };
 
-/* Takes a value that is not empty, terminated.  RC_INVALID says what is wrong with it. */
-typedef enum rc take(const struct reader *reader, struct card_row *row, const char *value,
-		     struct err *err);
-
-struct column {
-	const char *name;
-	take *take;
-};
-
-/* ---- Values ------------------------------------------------------------------------ */
-
-static enum rc
-take_card(const struct reader *reader, struct card_row *row, const char *value, struct err *err)
-{
-	(void)reader;
-	return card_number_parse(&row->number, value, strlen(value), err);
-}
-
-static enum rc
-take_card_key(const struct reader *reader, struct card_row *row, const char *value, struct err *err)
-{
-	static const char prefix[] = "key:";
-	size_t n = strlen(value), digits = 2 * CARD_KEY_BYTES;
-
-	(void)reader;
-	if (n != strlen(prefix) + digits || strncmp(value, prefix, strlen(prefix)) != 0 ||
-	    !text_to_bytes(value + strlen(prefix), digits, row->card_key))
-		return err_invalid(err, "expected key: and %d digits, as an export has it",
-				   2 * CARD_KEY_BYTES);
-	return RC_OK;
-}
-
-static enum rc
-take_kind(const struct reader *reader, struct card_row *row, const char *value, struct err *err)
-{
-	(void)reader;
-	row->kind = card_kind_by_name(value);
-	if (row->kind == CARD_KIND_NONE)
-		return err_invalid(err, "\"%.40s\" is not owner, tenant, temporary or staff",
-				   value);
-	return RC_OK;
-}
-
-static enum rc
-take_code(char **out, const char *value, struct err *err)
-{
-	if (strlen(value) > RIGHT_TEXT_MAX || !text_is_clean(value))
-		return err_invalid(err,
-				   "expected a code of at most %d bytes without control "
-				   "characters",
-				   RIGHT_TEXT_MAX);
-	*out = xstrdup(value);
-	return RC_OK;
-}
-
-static enum rc
-take_unit(const struct reader *reader, struct card_row *row, const char *value, struct err *err)
-{
-	(void)reader;
-	return take_code(&row->unit, value, err);
-}
-
-static enum rc
-take_group(const struct reader *reader, struct card_row *row, const char *value, struct err *err)
-{
-	(void)reader;
-	return take_code(&row->group, value, err);
-}
-
-static enum rc
-take_valid_from(const struct reader *reader, struct card_row *row, const char *value,
-		struct err *err)
-{
-	return when_parse(value, reader->zone_name, WHEN_FROM, &row->card_from_us, err);
-}
-
-static enum rc
-take_valid_until(const struct reader *reader, struct card_row *row, const char *value,
-		 struct err *err)
-{
-	return when_parse(value, reader->zone_name, WHEN_UNTIL, &row->card_until_us, err);
-}
-
-static enum rc
-take_right_from(const struct reader *reader, struct card_row *row, const char *value,
-		struct err *err)
-{
-	return when_parse(value, reader->zone_name, WHEN_FROM, &row->right_from_us, err);
-}
-
-static enum rc
-take_right_until(const struct reader *reader, struct card_row *row, const char *value,
-		 struct err *err)
-{
-	return when_parse(value, reader->zone_name, WHEN_UNTIL, &row->right_until_us, err);
-}
-
-static enum rc
-take_hours(const struct reader *reader, struct card_row *row, const char *value, struct err *err)
-{
-	(void)reader;
-	return when_parse_hours(value, row->hours, &row->n_hours, err);
-}
-
-/* One code of the list that begins at `at`, without the blanks around it; returns the
- * place behind its comma. */
-static const char *
-next_code(const char *at, char **code)
-{
-	size_t n = strcspn(at, ","), begin = strspn(at, " "), end = n;
-
-	while (end > begin && at[end - 1] == ' ')
-		end--;
-	*code = xasprintf("%.*s", (int)(end > begin ? end - begin : 0), at + begin);
-	return at[n] == ',' ? at + n + 1 : at + n;
-}
-
-static enum rc
-take_doors(const struct reader *reader, struct card_row *row, const char *value, struct err *err)
-{
-	enum rc rc = RC_OK;
-
-	(void)reader;
-	while (*value != '\0' && rc == RC_OK) {
-		char *code;
-
-		value = next_code(value, &code);
-		if (row->n_doors == CARD_ROW_DOORS_MAX)
-			rc = err_invalid(err, "more than %d doors; make a group of them",
-					 CARD_ROW_DOORS_MAX);
-		else if (code[0] == '\0')
-			rc = err_invalid(err, "expected codes with commas between them");
-		else
-			rc = take_code(&row->doors[row->n_doors], code, err);
-		row->n_doors += rc == RC_OK;
-		free(code);
-	}
-	return rc;
-}
-
-/* What an earlier import said. */
-static enum rc
-take_problem(const struct reader *reader, struct card_row *row, const char *value, struct err *err)
-{
-	(void)reader;
-	(void)row;
-	(void)value;
-	(void)err;
-	return RC_OK;
-}
-
-static const struct column columns[] = {
-	{"card", take_card},
-	{"card_key", take_card_key},
-	{"kind", take_kind},
-	{"unit", take_unit},
-	{"valid_from", take_valid_from},
-	{"valid_until", take_valid_until},
-	{"doors", take_doors},
-	{"group", take_group},
-	{"right_from", take_right_from},
-	{"right_until", take_right_until},
-	{"hours", take_hours},
-	{"problem", take_problem},
-};
-
-enum { FIELDS_MAX = ARRAY_LEN(columns) + CARD_PERSONAL_MAX };
+enum { FIELDS_MAX = CARD_COLUMNS + CARD_PERSONAL_MAX };
 
 /* The first line: which column each field is. */
 struct header {
 	struct {
-		const struct column *column; /* NULL: a personal field */
-		char *personal;              /* its name */
+		const struct card_column *column; /* NULL: a personal field */
+		char *personal;                   /* its name */
 	} fields[FIELDS_MAX];
 	size_t n;
 };
@@ -262,18 +96,8 @@ card_rows_print_problems(const struct card_rows *rows, FILE *out)
 
 /* ---- The first line ------------------------------------------------------------------- */
 
-static const struct column *
-column_by_name(const char *name)
-{
-	for (size_t i = 0; i < ARRAY_LEN(columns); i++) {
-		if (strcmp(columns[i].name, name) == 0)
-			return &columns[i];
-	}
-	return NULL;
-}
-
 static bool
-header_has(const struct header *header, const struct column *column, const char *personal)
+header_has(const struct header *header, const struct card_column *column, const char *personal)
 {
 	for (size_t i = 0; i < header->n; i++) {
 		if (column != NULL ? header->fields[i].column == column
@@ -290,7 +114,7 @@ header_add(struct reader *reader, const char *name, unsigned line)
 	struct header *header = reader->header;
 	size_t prefix = strlen(personal_prefix);
 	bool is_personal = strncmp(name, personal_prefix, prefix) == 0 && name[prefix] != '\0';
-	const struct column *column = column_by_name(name);
+	const struct card_column *column = card_column_by_name(name);
 	const char *what = NULL;
 
 	if (column == NULL && !is_personal)
@@ -312,11 +136,11 @@ header_add(struct reader *reader, const char *name, unsigned line)
 static bool
 header_end(struct reader *reader, unsigned line)
 {
-	bool card = header_has(reader->header, column_by_name("card"), "");
-	bool key = header_has(reader->header, column_by_name("card_key"), "");
+	bool card = header_has(reader->header, card_column_by_name("card"), "");
+	bool key = header_has(reader->header, card_column_by_name("card_key"), "");
 
 	reader->has_header = true;
-	reader->rows->has_problems = header_has(reader->header, column_by_name("problem"), "");
+	reader->rows->has_problems = header_has(reader->header, card_column_by_name("problem"), "");
 	if (card != key)
 		return true;
 	rows_unusable(reader->rows, line, "expected either a column card or a column card_key", "");
@@ -354,7 +178,7 @@ static void
 row_take(struct reader *reader, const char *value)
 {
 	struct card_row *row = reader->row;
-	const struct column *column;
+	const struct card_column *column;
 	struct err err;
 
 	if (reader->field >= reader->header->n || value[0] == '\0')
@@ -362,7 +186,7 @@ row_take(struct reader *reader, const char *value)
 	column = reader->header->fields[reader->field].column;
 	if (column == NULL)
 		row_take_personal(reader, reader->header->fields[reader->field].personal, value);
-	else if (column->take(reader, row, value, &err) != RC_OK)
+	else if (column->take(row, value, reader->zone_name, &err) != RC_OK)
 		card_rows_problem(reader->rows, row, column->name, "%s", err.msg);
 }
 
@@ -408,7 +232,7 @@ reader_row_end(void *arg, unsigned line)
 		card_rows_problem(reader->rows, row, "row", "has %zu fields, expected %zu",
 				  reader->field, reader->header->n);
 	else if (row != NULL && row->number.len == 0 && row->problem == NULL &&
-		 header_has(reader->header, column_by_name("card"), ""))
+		 header_has(reader->header, card_column_by_name("card"), ""))
 		card_rows_problem(reader->rows, row, "card", "the card number is missing");
 	reader->row = NULL;
 	reader->field = 0;
