@@ -55,6 +55,11 @@ void must_failed(const char *expr, const char *file, int line) NO_RETURN;
 /* Logs at critical and exits with 1: the journal can't go on, say. */
 void fatal(const char *fmt, ...) PRINTF_LIKE(1, 2) NO_RETURN;
 
+/* A hint: what is there is wanted soon.  Any address is allowed, also NULL.  Pays where one
+ * thing of thousands comes after the other, and which is known before its turn. */
+#define PREFETCH(ptr) __builtin_prefetch(ptr)
+enum { CACHE_LINE = 64 }; /* bytes, on the processors that we know of; only hints depend on it */
+
 /* Memory of a small size that we choose: aborts when there is none.  What a
  * peer sizes is allocated with malloc() and may fail. */
 void *xcalloc(size_t n, size_t size);

@@ -103,6 +103,8 @@ void stream_hand_over(struct stream *stream, const struct stream_hooks *hooks, v
 enum rc stream_write(struct stream *stream, const void *bytes, size_t n) MUST_CHECK;
 /* Bytes queued and not with the kernel yet. */
 size_t stream_unsent(const struct stream *stream);
+/* A hint: something will be written soon. */
+void stream_approach(const struct stream *stream);
 
 /* Stops and resumes reading; TCP pushes back.  What was kept is offered again on resume. */
 void stream_pause(struct stream *stream);

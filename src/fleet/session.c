@@ -375,6 +375,7 @@ session_bytes_cb(void *arg, struct stream *stream, const uint8_t *bytes, size_t 
 
 	(void)stream;
 	must(session->magic == SESSION_MAGIC);
+	PREFETCH(session->controller); /* wanted once the record is decoded */
 	session->readings++;
 	session->heard_ms = clock_mono_ms();
 	while (session->state == SESSION_HELLO || session->state == SESSION_STREAMING) {

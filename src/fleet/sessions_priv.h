@@ -28,36 +28,38 @@ enum session_state {
 	SESSION_STATES,
 };
 
+/* What every record and every ack needs stands in front, see struct stream. */
 struct session {
 	unsigned magic;
 	enum session_state state;
 	struct sessions *all;
 	struct stream *stream;
-	uint64_t id;        /* slot; above it the worker, and the slot's generation */
-	enum tls_role role; /* controller or desk */
 	const struct controller *controller; /* of the register that `all` holds; NULL: a desk */
-	uint32_t client_id;                  /* of the controller, or the desk */
-	char name[TLS_NAME_MAX + 1];
-	uint64_t hello_epoch, hello_acked, hello_list;
-	uint64_t generation; /* of the roster's grant, or the registrar's */
-	/* last_seq: appended to a group, or passed to the registrar; not yet durable */
-	struct sequence sequence;
-	uint64_t hole_seen;    /* lowest seq that came behind a hole; 0: no hole */
-	uint64_t hole_reading; /* in which that was */
-	uint64_t hole_deadline_ms;
-	uint64_t held_from; /* lowest seq that was not kept for want of space; 0: none */
-	uint64_t readings;  /* how often bytes came */
-	uint64_t ack_batch; /* number of the batch in which this session has an ack .. */
-	size_t ack_index;   /* .. and where */
+	enum tls_role role;                  /* controller or desk */
 	bool waits_for_group;
 	bool owes_ack;       /* for what was before it; no group was free to tell it by */
 	bool waits_for_acks; /* a desk: its window is full */
 	bool list_wanted;    /* the registrar knows of this controller's session */
-	size_t list_owed;    /* bytes of the list that are not with the kernel */
-	uint64_t opened_ms, heard_ms;
+	uint64_t id;         /* slot; above it the worker, and the slot's generation */
+	uint64_t heard_ms;
 	uint64_t records, acked;
+	uint64_t ack_batch; /* number of the batch in which this session has an ack .. */
+	size_t ack_index;   /* .. and where */
+	size_t list_owed;   /* bytes of the list that are not with the kernel */
+	uint64_t readings;  /* how often bytes came */
+	uint64_t hole_seen; /* lowest seq that came behind a hole; 0: no hole */
+	uint64_t held_from; /* lowest seq that was not kept for want of space; 0: none */
+	/* last_seq: appended to a group, or passed to the registrar; not yet durable */
+	struct sequence sequence;
+	uint64_t hole_reading; /* in which what is behind the hole was seen */
+	uint64_t hole_deadline_ms;
+	uint64_t hello_epoch, hello_acked, hello_list;
+	uint64_t generation; /* of the roster's grant, or the registrar's */
+	uint64_t opened_ms;
 	TAILQ_ENTRY(session) in_all;     /* or among the dead */
 	TAILQ_ENTRY(session) in_waiting; /* for a group */
+	uint32_t client_id;              /* of the controller, or the desk */
+	char name[TLS_NAME_MAX + 1];
 };
 
 TAILQ_HEAD(session_list, session);

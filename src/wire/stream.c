@@ -77,7 +77,7 @@ stream_end(struct stream *stream, enum stream_end end, const struct err *err)
 	(void)event_del(&stream->readable);
 	(void)event_del(&stream->writable);
 	stream_unmark_dirty(stream);
-	stream_unmark_left_over(stream);
+	stream_unmark_to_read(stream);
 	stream_unmark_ready(stream);
 	TAILQ_REMOVE(stream_list_of(stream), stream, in_all);
 	stream->state = STREAM_DEAD;
@@ -216,6 +216,14 @@ stream_unsent(const struct stream *stream)
 	return buf_len(&stream->out);
 }
 
+void
+stream_approach(const struct stream *stream)
+{
+	PREFETCH(stream);
+	PREFETCH((const char *)stream + CACHE_LINE);
+	PREFETCH((const char *)stream + 2 * CACHE_LINE);
+}
+
 /* ---- Reading ------------------------------------------------------------- */
 
 /* Fills the scratch buffer behind what was kept.  Returns the bytes there are;
@@ -297,7 +305,7 @@ stream_read(struct stream *stream)
 	else if (error != SSL_ERROR_NONE)
 		stream_broken(stream, error);
 	else if (more && !stream->paused)
-		stream_mark_left_over(stream);
+		stream_mark_to_read(stream);
 }
 
 void
@@ -309,7 +317,7 @@ stream_pause(struct stream *stream)
 	/* a handshake goes on: it reads for itself */
 	if (stream->state == STREAM_OPEN)
 		(void)event_del(&stream->readable);
-	stream_unmark_left_over(stream);
+	stream_unmark_to_read(stream);
 }
 
 void
@@ -322,7 +330,8 @@ stream_resume(struct stream *stream)
 		return;
 	(void)event_add(&stream->readable, NULL);
 	/* what was kept, and what OpenSSL holds, will not make the socket readable */
-	stream_mark_left_over(stream);
+	stream_mark_to_read(stream);
+	loop_again(stream->set->loop);
 }
 
 /* ---- Whose it is, and who is there ----------------------------------------- */

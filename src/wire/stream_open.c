@@ -110,7 +110,7 @@ stream_opened(struct stream *stream)
 	stream->hooks->on_open(stream->arg, stream);
 	/* the client's first bytes may have come with the end of the handshake */
 	if (stream->state == STREAM_OPEN && !stream->paused)
-		stream_mark_left_over(stream);
+		stream_mark_to_read(stream);
 }
 
 void
@@ -144,8 +144,8 @@ stream_readable_cb(evutil_socket_t fd, short what, void *arg)
 	must(stream->magic == STREAM_MAGIC);
 	if (stream->state == STREAM_HANDSHAKE)
 		stream_mark_ready(stream);
-	else if (stream->state == STREAM_OPEN && !stream->left_over)
-		stream_read(stream);
+	else if (stream->state == STREAM_OPEN)
+		stream_mark_to_read(stream);
 }
 
 /* One event serves all: connecting ends, the handshake wants to write, or we do. */

@@ -5,7 +5,7 @@
  * stream_set.c (lists, and what is done once per turn).
  *
  * Invariant: a living stream is on `handshaking`, `open` or `renewing`, by its
- * state and whether it has a session to renew, and on `dirty` and `left_over` when it says so of
+ * state and whether it has a session to renew, and on `dirty` and `to_read` when it says so of
  * itself; a dead one is on `dead` alone, until the end of the turn, because libevent or the owner
  * may still hold its pointer within the turn.
  */
@@ -30,28 +30,32 @@ enum {
 
 enum stream_state { STREAM_HANDSHAKE, STREAM_OPEN, STREAM_DEAD };
 
-/* Owner: the loop's thread. */
+/* What every reading and every answer needs stands in front: with thousands of
+ * connections each of them is far from the processor when its turn comes, and what costs
+ * is the number of cache lines.
+ *
+ * Owner: the loop's thread. */
 struct stream {
 	unsigned magic;
 	enum stream_state state;
 	struct stream_set *set;
-	struct tls *tls;
 	SSL *ssl;
-	struct tls_socket socket;
-	struct event readable, writable;
 	const struct stream_hooks *hooks;
 	void *arg;
-	struct buf kept; /* read, and not used up by the owner */
-	struct buf out;  /* written, and not with the kernel */
-	bool paused, dirty, left_over, ready;
-	bool lingers;                        /* at its end */
-	bool begun;                          /* its handshake has made a step */
-	uint64_t dirty_turn, left_over_turn; /* since when */
-	uint64_t deadline_ms;                /* of the handshake */
-	uint64_t session_due_ms;             /* of a fresh session; 0: never */
-	struct tls_peer peer;                /* once it is open */
-	TAILQ_ENTRY(stream) in_all, in_dirty, in_left_over;
-	TAILQ_ENTRY(stream) in_ready;
+	bool paused, dirty, to_read, ready;
+	bool lingers; /* at its end */
+	bool begun;   /* its handshake has made a step */
+	struct tls_socket socket;
+	TAILQ_ENTRY(stream) in_to_read, in_dirty;
+	uint64_t dirty_turn, to_read_turn; /* since when */
+	struct buf kept;                   /* read, and not used up by the owner */
+	struct buf out;                    /* written, and not with the kernel */
+	struct event readable, writable;
+	struct tls *tls;
+	uint64_t deadline_ms;    /* of the handshake */
+	uint64_t session_due_ms; /* of a fresh session; 0: never */
+	TAILQ_ENTRY(stream) in_all, in_ready;
+	struct tls_peer peer; /* once it is open */
 	char address[STREAM_ADDRESS_MAX];
 };
 
@@ -74,7 +78,7 @@ struct stream_set {
 	struct stream_list ready, ready_new;
 	size_t n_ready;
 	struct stream_list dirty;     /* have something to send */
-	struct stream_list left_over; /* may have more to read than one turn's budget */
+	struct stream_list to_read;   /* in this turn, or behind this turn's budget in the next */
 	struct stream_list dead;
 	struct parting_list lingering; /* sockets of those that we ended; oldest first */
 	size_t n_lingering;
@@ -91,9 +95,10 @@ void stream_unmark_dirty(struct stream *stream);
 /* The handshake can go on, when it is its turn; it can't any more. */
 void stream_mark_ready(struct stream *stream);
 void stream_unmark_ready(struct stream *stream);
-/* There may be more to read without the socket saying so; there is not. */
-void stream_mark_left_over(struct stream *stream);
-void stream_unmark_left_over(struct stream *stream);
+/* There may be something to read: it is read in the next turn of the set.  Whoever says
+ * so without the socket saying it calls loop_again(), too.  There is nothing any more. */
+void stream_mark_to_read(struct stream *stream);
+void stream_unmark_to_read(struct stream *stream);
 
 /* ---- stream.c: bytes, and the end ----------------------------------------- */
 

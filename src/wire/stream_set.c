@@ -78,23 +78,33 @@ stream_unmark_ready(struct stream *stream)
 }
 
 void
-stream_mark_left_over(struct stream *stream)
+stream_mark_to_read(struct stream *stream)
 {
-	if (stream->left_over)
+	if (stream->to_read)
 		return;
-	stream->left_over = true;
-	stream->left_over_turn = stream->set->turn;
-	TAILQ_INSERT_TAIL(&stream->set->left_over, stream, in_left_over);
-	loop_again(stream->set->loop);
+	stream->to_read = true;
+	stream->to_read_turn = stream->set->turn;
+	TAILQ_INSERT_TAIL(&stream->set->to_read, stream, in_to_read);
 }
 
 void
-stream_unmark_left_over(struct stream *stream)
+stream_unmark_to_read(struct stream *stream)
 {
-	if (!stream->left_over)
+	if (!stream->to_read)
 		return;
-	stream->left_over = false;
-	TAILQ_REMOVE(&stream->set->left_over, stream, in_left_over);
+	stream->to_read = false;
+	TAILQ_REMOVE(&stream->set->to_read, stream, in_to_read);
+}
+
+/* The owner and OpenSSL are what the next reading or sending of it begins with. */
+static void
+stream_bring(const struct stream *stream)
+{
+	PREFETCH(stream->arg);
+	PREFETCH((const char *)stream->arg + CACHE_LINE);
+	PREFETCH((const char *)stream->arg + 2 * CACHE_LINE);
+	PREFETCH(stream->ssl);
+	PREFETCH((const char *)(const void *)stream->ssl + CACHE_LINE);
 }
 
 /* ---- The set ---------------------------------------------------------------- */
@@ -162,7 +172,7 @@ stream_set_new(struct stream_set **out, struct loop *loop, const struct stream_l
 	TAILQ_INIT(&set->ready);
 	TAILQ_INIT(&set->ready_new);
 	TAILQ_INIT(&set->dirty);
-	TAILQ_INIT(&set->left_over);
+	TAILQ_INIT(&set->to_read);
 	TAILQ_INIT(&set->dead);
 	TAILQ_INIT(&set->lingering);
 	rc = loop_every(loop, STREAM_SWEEP_MS, stream_set_sweep, set, err);
@@ -208,15 +218,18 @@ stream_set_free(struct stream_set **out)
 	free(set);
 }
 
-/* Those of an earlier turn: who was read, or left over, in this one had its share. */
+/* Those of before this turn: who was read in it has had its share.  While one is read,
+ * the next one comes nearer. */
 static void
-stream_set_read_left_over(struct stream_set *set)
+stream_set_read(struct stream_set *set)
 {
-	struct stream *stream;
+	struct stream *stream, *next;
 
-	while ((stream = TAILQ_FIRST(&set->left_over)) != NULL &&
-	       stream->left_over_turn != set->turn) {
-		stream_unmark_left_over(stream);
+	while ((stream = TAILQ_FIRST(&set->to_read)) != NULL && stream->to_read_turn != set->turn) {
+		next = TAILQ_NEXT(stream, in_to_read);
+		if (next != NULL)
+			stream_bring(next);
+		stream_unmark_to_read(stream);
 		stream_read(stream);
 	}
 }
@@ -259,9 +272,12 @@ stream_set_handshakes_ready(const struct stream_set *set)
 static void
 stream_set_flush(struct stream_set *set)
 {
-	struct stream *stream;
+	struct stream *stream, *next;
 
 	while ((stream = TAILQ_FIRST(&set->dirty)) != NULL && stream->dirty_turn != set->turn) {
+		next = TAILQ_NEXT(stream, in_dirty);
+		if (next != NULL)
+			stream_bring(next);
 		stream_unmark_dirty(stream);
 		(void)stream_flush(stream);
 	}
@@ -271,7 +287,8 @@ void
 stream_set_turn(struct stream_set *set)
 {
 	tls_memory_use(&set->spares);
-	stream_set_read_left_over(set);
+	set->turn++;
+	stream_set_read(set);
 	stream_set_shake(set);
 	/* what was written while reading leaves in this turn, too; what the owner
 	 * writes because all was sent leaves in the next */
@@ -279,7 +296,7 @@ stream_set_turn(struct stream_set *set)
 	stream_set_flush(set);
 	stream_set_bury(set);
 	set->turn++;
-	if (set->n_ready > 0 || !TAILQ_EMPTY(&set->left_over) || !TAILQ_EMPTY(&set->dirty) ||
+	if (set->n_ready > 0 || !TAILQ_EMPTY(&set->to_read) || !TAILQ_EMPTY(&set->dirty) ||
 	    !TAILQ_EMPTY(&set->dead))
 		loop_again(set->loop);
 }
