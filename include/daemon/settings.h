@@ -63,6 +63,7 @@ struct settings {
 	int64_t group_kb;         /* journal.group_kb: bytes of one worker's group, 512 */
 	int64_t groups;           /* journal.groups: per worker, 8 */
 	int64_t gather_ms;        /* journal.gather_ms: 2 */
+	int64_t tell_ms;          /* journal.tell_ms: 5 */
 
 	/* postgresql */
 	char *conninfo;

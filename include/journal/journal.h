@@ -78,6 +78,7 @@ struct journal_conf {
 	uint64_t free_min_bytes; /* no new segment while less than this would be left free */
 	unsigned spare_segments; /* how many are made ahead; >= 1; with 1 the reserve is
 				    what is left of the last segment */
+	uint64_t tell_ms;        /* see struct journal_wake; 0: each time */
 	/* LOSS, see below.  Read by journal_open() only; NULL: nothing is known */
 	const struct journal_proof *proof;
 	bool accept_loss;
@@ -147,9 +148,17 @@ struct journal_recovery {
 enum rc journal_open(struct journal **journal, const struct journal_conf *conf,
 		     struct journal_recovery *recovery, struct err *err) MUST_CHECK;
 
+/* Somebody who follows.  The box is rung when durable has advanced: at once when a group
+ * with one of the flags `at_once` is in it, or when it was quiet for conf.tell_ms;
+ * otherwise that long after the last ring, at the latest. */
+struct journal_wake {
+	struct mailbox *box;
+	uint8_t at_once;
+};
+
 /* Starts the threads (appender, and one that makes segments ahead and unlinks
- * old ones).  `wake` boxes are rung after each time that durable advanced. */
-enum rc journal_start(struct journal *journal, struct mailbox *const *wake, size_t n_wake,
+ * old ones).  `wakes` is copied. */
+enum rc journal_start(struct journal *journal, const struct journal_wake *wakes, size_t n_wakes,
 		      struct err *err) MUST_CHECK;
 
 /* Any thread.  Takes the group. */

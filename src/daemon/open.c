@@ -59,6 +59,7 @@ gatehoused_open_journal(struct gatehoused *daemon, struct err *err)
 		.retain_ms = (uint64_t)settings->retain_s * 1000,
 		.free_min_bytes = (uint64_t)settings->disk_free_min_mb << 20,
 		.spare_segments = (unsigned)settings->spare_segments,
+		.tell_ms = (uint64_t)settings->tell_ms,
 		.proof = gatehoused_read_proof(settings, &proof),
 		.accept_loss = daemon->accept_journal_loss,
 	};
@@ -376,12 +377,14 @@ gatehoused_reload_hook(void *arg)
 enum rc
 gatehoused_start(struct gatehoused *daemon, struct err *err)
 {
-	struct mailbox *wake[] = {follower_mailbox(daemon->follower),
-				  registrar_thread_mailbox(daemon->registrar),
-				  store_mailbox(daemon->store)};
+	const struct journal_wake wakes[] = {
+		{.box = follower_mailbox(daemon->follower), .at_once = ENTRY_FLAG_DESK},
+		{.box = registrar_thread_mailbox(daemon->registrar)},
+		{.box = store_mailbox(daemon->store)},
+	};
 	struct control_hooks hooks = {
 		.status = gatehoused_status_hook, .reload = gatehoused_reload_hook, .arg = daemon};
-	enum rc rc = journal_start(daemon->journal, wake, ARRAY_LEN(wake), err);
+	enum rc rc = journal_start(daemon->journal, wakes, ARRAY_LEN(wakes), err);
 
 	if (rc == RC_OK)
 		rc = follower_start(daemon->follower, err);

@@ -124,6 +124,10 @@ static const struct conf_key settings_keys[] = {
 	    "While records keep coming, a worker hands them to the journal once in so long at "
 	    "most, so that one flush of the disk serves many. Alarms don't wait for it. 0: at "
 	    "once, always."),
+	INT("journal.tell_ms", tell_ms, "5", 0, 1000, "ms",
+	    "While records keep coming, those who read the journal (the alarm desk, the rights, "
+	    "PostgreSQL's side) hear of them once in so long at most. Alarms are told at once. 0: "
+	    "after each flush."),
 
 	TEXT("postgresql.conninfo", conninfo, "", 2000,
 	     "Connection string of libpq; may name several hosts with "

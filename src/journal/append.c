@@ -98,9 +98,11 @@ stage_group(struct journal *journal, struct group *group)
 		tail->staged += bytes;
 		to += bytes;
 	}
-	if (to > from)
+	if (to > from) {
+		journal->staged_flags |= group->flags;
 		journal->batch.vectors[journal->batch.n++] =
 			(struct iovec){.iov_base = group->data + from, .iov_len = to - from};
+	}
 	group->end = tail->staged;
 	journal->first_done = to;
 	return to == group->len;
@@ -145,13 +147,6 @@ batch_write(struct journal *journal, struct err *err)
 	return RC_OK;
 }
 
-static void
-ring_wakes(const struct journal *journal)
-{
-	for (size_t i = 0; i < journal->n_wake; i++)
-		mailbox_ring(journal->wake[i]);
-}
-
 /* Everything up to tail.written is on the disk: says so to all who wait for it. */
 static void
 publish_durable(struct journal *journal)
@@ -161,7 +156,9 @@ publish_durable(struct journal *journal)
 	journal->tail.synced = journal->tail.written;
 	atomic_store_explicit(&journal->durable_us, now_us, memory_order_relaxed);
 	atomic_store_explicit(&journal->durable, journal->tail.synced, memory_order_release);
-	ring_wakes(journal);
+	wakes_note(&journal->wakes, journal->staged_flags);
+	journal->staged_flags = 0;
+	wakes_ring(&journal->wakes, clock_mono_ns());
 }
 
 static void
@@ -375,6 +372,15 @@ out_of_patience(const struct journal *journal, uint64_t now_ms)
 	return true;
 }
 
+/* Until something is posted; shorter when groups are held back, or somebody is to be told. */
+static int
+wait_ms(const struct journal *journal, enum rc rc)
+{
+	int told_ms = wakes_wait_ms(&journal->wakes);
+
+	return rc != RC_AGAIN ? told_ms : told_ms < 0 || told_ms > RETRY_MS ? RETRY_MS : told_ms;
+}
+
 void *
 appender_main(void *arg)
 {
@@ -389,8 +395,11 @@ appender_main(void *arg)
 
 		if (rc == RC_FAIL)
 			fatal("journal: %s", err.msg);
-		if (stop && (rc == RC_OK || out_of_patience(journal, now_ms)))
+		if (stop && (rc == RC_OK || out_of_patience(journal, now_ms))) {
+			wakes_ring(&journal->wakes, UINT64_MAX);
 			return NULL;
-		(void)mailbox_wait(&journal->inbox, rc == RC_AGAIN ? RETRY_MS : -1);
+		}
+		(void)mailbox_wait(&journal->inbox, wait_ms(journal, rc));
+		wakes_ring(&journal->wakes, clock_mono_ns());
 	}
 }

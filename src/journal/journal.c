@@ -119,7 +119,7 @@ journal_close(struct journal **journal)
 	shelf_fini(&old->shelf);
 	damages_fini(&old->damages);
 	free(old->batch.vectors);
-	free(old->wake);
+	wakes_fini(&old->wakes);
 	free((char *)(uintptr_t)old->conf.dir);
 	free(old);
 	*journal = NULL;
@@ -145,14 +145,11 @@ start_thread(pthread_t *thread, const char *name, void *(*run)(void *arg), void 
 }
 
 enum rc
-journal_start(struct journal *journal, struct mailbox *const *wake, size_t n_wake, struct err *err)
+journal_start(struct journal *journal, const struct journal_wake *wakes, size_t n_wakes,
+	      struct err *err)
 {
 	must(!journal->appender_runs);
-	journal->n_wake = n_wake;
-	if (n_wake > 0) {
-		journal->wake = xcalloc(n_wake, sizeof(struct mailbox *));
-		memcpy(journal->wake, wake, n_wake * sizeof(struct mailbox *));
-	}
+	wakes_init(&journal->wakes, wakes, n_wakes, journal->conf.tell_ms);
 	enum rc rc = start_thread(&journal->keeper, "journal-keeper", keeper_main, journal, err);
 	if (rc != RC_OK)
 		return rc;

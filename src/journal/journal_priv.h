@@ -237,20 +237,36 @@ struct batch {
 	int n;
 };
 
+/* Somebody who is told that durable advanced. */
+struct wake {
+	struct mailbox *box;
+	uint64_t rung_ns; /* monotonic; 0: never */
+	uint8_t at_once;  /* of journal_wake */
+	uint8_t flags;    /* of what became durable since it was rung */
+	bool news;        /* something did */
+};
+
+/* Owner: the appender. */
+struct wakes {
+	struct wake *items;
+	size_t n;
+	uint64_t pace_ns;
+};
+
 struct journal {
 	/* fixed after journal_open() */
 	struct journal_conf conf; /* dir is a copy */
 	uint8_t id[JOURNAL_ID_BYTES];
 	int lock_fd;
-	struct mailbox **wake; /* fixed after journal_start() */
-	size_t n_wake;
 
 	/* Owner: the appender */
+	struct wakes wakes; /* from journal_start() on */
 	struct tail tail;
 	struct batch batch;
 	struct group_list waiting; /* not staged, or only in part ... */
 	size_t first_done;         /* ... so many bytes of the first one are */
 	struct group_list staged;  /* staged as a whole, not durable */
+	uint8_t staged_flags;      /* of the groups of which something is staged and not durable */
 	bool failed;               /* nothing may be synced any more */
 	struct log_pace held_back_pace;
 
@@ -292,6 +308,18 @@ enum rc journal_turn(struct journal *journal, uint64_t now_ms, struct err *err) 
 enum rc tail_begin_segment(struct journal *journal, uint32_t serial, uint64_t first,
 			   struct err *err) MUST_CHECK;
 void *appender_main(void *arg);
+
+/* ---- wakes.c ---------------------------------------------------------------- */
+
+/* `items` is copied, the boxes are borrowed. */
+void wakes_init(struct wakes *wakes, const struct journal_wake *items, size_t n, uint64_t tell_ms);
+void wakes_fini(struct wakes *wakes);
+/* Entries with these flags together became durable. */
+void wakes_note(struct wakes *wakes, uint8_t flags);
+/* Rings those that are due. */
+void wakes_ring(struct wakes *wakes, uint64_t now_ns);
+/* After how long somebody will be due who was not rung; -1: nobody. */
+int wakes_wait_ms(const struct wakes *wakes);
 
 /* ---- keeper.c --------------------------------------------------------------- */
 

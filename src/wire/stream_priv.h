@@ -77,8 +77,8 @@ struct stream_set {
 	/* in their handshake, and it can go on, or it can begin */
 	struct stream_list ready, ready_new;
 	size_t n_ready;
-	struct stream_list dirty;     /* have something to send */
-	struct stream_list to_read;   /* in this turn, or behind this turn's budget in the next */
+	struct stream_list dirty;   /* have something to send */
+	struct stream_list to_read; /* in this turn, or behind this turn's budget in the next */
 	struct stream_list dead;
 	struct parting_list lingering; /* sockets of those that we ended; oldest first */
 	size_t n_lingering;

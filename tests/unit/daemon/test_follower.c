@@ -61,14 +61,14 @@ begin(struct world *w)
 		.node = NODE,
 		.findings = {.node = NODE, .observers = 1},
 	};
-	struct mailbox *wake[1];
+	struct journal_wake wake;
 	struct err err;
 
 	book_reopen(&w->book);
 	if (follower_new(&w->follower, &conf, w->book.journal, &w->replayed, &err) != RC_OK)
 		fail_msg("%s", err.msg);
-	wake[0] = follower_mailbox(w->follower);
-	assert_int_equal(journal_start(w->book.journal, wake, 1, &err), RC_OK);
+	wake = (struct journal_wake){.box = follower_mailbox(w->follower)};
+	assert_int_equal(journal_start(w->book.journal, &wake, 1, &err), RC_OK);
 }
 
 /* Follows to the end of what is durable, and saves. */

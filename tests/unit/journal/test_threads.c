@@ -181,7 +181,7 @@ test_many_producers_and_a_follower(void **state)
 	struct producer producers[PRODUCERS];
 	pthread_t threads[PRODUCERS], following;
 	struct follower follower = {.rig = rig};
-	struct mailbox *wake = &follower.wake;
+	struct journal_wake wake = {.box = &follower.wake};
 	struct journal_stats stats;
 
 	assert_int_equal(mailbox_init(&follower.wake, &rig->err), RC_OK);

@@ -71,7 +71,7 @@ feed_open(struct feed *feed, const struct pg *pg, const char *name)
 	const struct store_hooks hooks = {
 		.on_register = feed_on_register, .on_rights = feed_on_rights, .arg = feed};
 	struct journal_recovery recovery;
-	struct mailbox *wake;
+	struct journal_wake wake;
 	struct err err = {0};
 
 	(void)mkdir(dir, 0750);
@@ -92,7 +92,7 @@ feed_open(struct feed *feed, const struct pg *pg, const char *name)
 	    journal_open(&feed->journal, &journal_conf, &recovery, &err) != RC_OK ||
 	    store_new(&feed->store, &feed->conf, feed->journal, &hooks, &err) != RC_OK)
 		fail_msg("%s", err.msg);
-	wake = store_mailbox(feed->store);
+	wake = (struct journal_wake){.box = store_mailbox(feed->store)};
 	if (journal_start(feed->journal, &wake, 1, &err) != RC_OK)
 		fail_msg("%s", err.msg);
 	feed->group = group_new(FEED_GROUP_BYTES, &feed->back, feed);
