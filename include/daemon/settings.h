@@ -62,14 +62,14 @@ struct settings {
 	int64_t spare_segments;   /* journal.spare_segments, 2 */
 	int64_t group_kb;         /* journal.group_kb: bytes of one worker's group, 512 */
 	int64_t groups;           /* journal.groups: per worker, 8 */
-	int64_t gather_ms;        /* journal.gather_ms: 2 */
+	int64_t gather_ms;        /* journal.gather_ms: 4 */
 	int64_t tell_ms;          /* journal.tell_ms: 5 */
 
 	/* postgresql */
 	char *conninfo;
 	int64_t batch_records;         /* 20000 */
 	int64_t batch_mb;              /* 8 */
-	int64_t batch_wait_ms;         /* 50 */
+	int64_t batch_wait_ms;         /* 200 */
 	int64_t connect_timeout_s;     /* 5 */
 	int64_t statement_timeout_s;   /* 15 */
 	int64_t retry_ms;              /* 1000 */
@@ -83,7 +83,7 @@ struct settings {
 	int64_t frame_max_bytes;   /* 16384 */
 	int64_t gap_wait_ms;       /* 10000: patience after Resend */
 	int64_t clock_tolerance_s; /* 300: flagged when further off */
-	int64_t turn_us;           /* fleet.turn_us: 200 */
+	int64_t turn_us;           /* fleet.turn_us: 400 */
 	int64_t read_budget_kb;    /* per connection and turn, 64 */
 	int64_t hello_timeout_ms;  /* 10000: for Hello after the handshake */
 	int64_t goaway_delay_ms;   /* 5000: told to clients at stop and overload */

@@ -120,7 +120,7 @@ static const struct conf_key settings_keys[] = {
 	INT("journal.groups", groups, "8", 2, 256, "",
 	    "Groups that a worker may have on their way to the disk. When all are, it stops "
 	    "reading: this bounds the memory for records that are not durable yet."),
-	INT("journal.gather_ms", gather_ms, "2", 0, 100, "ms",
+	INT("journal.gather_ms", gather_ms, "4", 0, 100, "ms",
 	    "While records keep coming, a worker hands them to the journal once in so long at "
 	    "most, so that one flush of the disk serves many. Alarms don't wait for it. 0: at "
 	    "once, always."),
@@ -138,7 +138,7 @@ static const struct conf_key settings_keys[] = {
 	INT("postgresql.batch_mb", batch_mb, "8", 1, 256, "MiB",
 	    "Bytes in one transaction, at most. Twice as much memory is held: the next one is read "
 	    "while PostgreSQL takes this one."),
-	INT("postgresql.batch_wait_ms", batch_wait_ms, "50", 0, 10000, "ms",
+	INT("postgresql.batch_wait_ms", batch_wait_ms, "200", 0, 10000, "ms",
 	    "While little comes in, wait for so long to fill a transaction. Alarms do not wait "
 	    "for it: they go out before PostgreSQL is asked."),
 	INT("postgresql.connect_timeout_s", connect_timeout_s, "5", 1, 300, "s",
@@ -172,7 +172,7 @@ static const struct conf_key settings_keys[] = {
 	    "raise records.gap and go on behind it."),
 	INT("fleet.clock_tolerance_s", clock_tolerance_s, "300", 1, 86400, "s",
 	    "A record whose time is further off ours is accepted and flagged."),
-	INT("fleet.turn_us", turn_us, "200", 0, 10000, "us",
+	INT("fleet.turn_us", turn_us, "400", 0, 10000, "us",
 	    "A worker that has much to do looks at its connections once in so long at most, so "
 	    "that "
 	    "one waking serves many of them; what comes behind a quiet moment doesn't wait. An "
