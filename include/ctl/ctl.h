@@ -51,10 +51,15 @@ extern const struct argp ctl_common_argp;
 
 /* For a verb's parser at ARGP_KEY_INIT: hands `ctl` to the first child. */
 void ctl_parse_init(struct argp_state *state, struct ctl *ctl);
+/* What is left for the parser of a verb that takes no words: that, and saying so. */
+error_t ctl_parse_rest(int key, const char *arg, struct argp_state *state, struct ctl *ctl);
+/* The one word that a verb takes, into *word. */
+void ctl_parse_word(struct argp_state *state, const char **word, const char *arg);
 /* Ends the program with CTL_USAGE unless it is a whole number within the bounds. */
 long ctl_parse_number(struct argp_state *state, const char *option, const char *text, long min,
 		      long max);
-
+/* ... unless it is a name or address of a host, which becomes one more of CA_HOSTS_MAX. */
+void ctl_parse_host(struct argp_state *state, const char *arg, const char **hosts, size_t *n);
 /* ... unless it is the number of an alarm. */
 uint64_t ctl_parse_alarm(struct argp_state *state, const char *text);
 /* Loads the configuration, once. */

@@ -10,6 +10,15 @@
 
 struct web_settings;
 
+/* For a verb's options: what is `given` below. */
+#define WEB_CONFIG_OPTION(key)                                                                     \
+	{                                                                                          \
+		"web", (key), "FILE", 0,                                                           \
+			"configuration of gatehouse-web; default: web/gatehouse-web.yaml beside "  \
+			"the daemon's, or /etc/gatehouse-web/gatehouse-web.yaml",                  \
+			0                                                                          \
+	}
+
 /* The daemon's configuration is that of the system, and so is gatehouse-web's. */
 bool web_is_system(const struct ctl *ctl);
 /* New memory: `given` (may be NULL), or its place. */

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/ca.h"
 #include "ctl/control.h"
 #include "daemon/settings.h"
 #include "store/admin.h"
@@ -58,6 +59,29 @@ ctl_parse_init(struct argp_state *state, struct ctl *ctl)
 	state->child_inputs[0] = ctl;
 }
 
+error_t
+ctl_parse_rest(int key, const char *arg, struct argp_state *state, struct ctl *ctl)
+{
+	switch (key) {
+	case ARGP_KEY_INIT:
+		ctl_parse_init(state, ctl);
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "\"%s\" is too much", arg);
+		return EINVAL;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+void
+ctl_parse_word(struct argp_state *state, const char **word, const char *arg)
+{
+	if (*word != NULL)
+		argp_error(state, "\"%s\" is too much", arg);
+	*word = arg;
+}
+
 long
 ctl_parse_number(struct argp_state *state, const char *option, const char *text, long min, long max)
 {
@@ -70,6 +94,17 @@ ctl_parse_number(struct argp_state *state, const char *option, const char *text,
 		argp_error(state, "--%s must be a whole number from %ld to %ld, not \"%s\"", option,
 			   min, max, text);
 	return n;
+}
+
+void
+ctl_parse_host(struct argp_state *state, const char *arg, const char **hosts, size_t *n)
+{
+	if (!ca_host_is_valid(arg))
+		argp_error(state, "--host \"%s\" is neither a host's name nor an address", arg);
+	else if (*n == CA_HOSTS_MAX)
+		argp_error(state, "more than %d hosts", CA_HOSTS_MAX);
+	else
+		hosts[(*n)++] = arg;
 }
 
 uint64_t

@@ -3,7 +3,6 @@
  * The verbs that ask the running daemon: status, tail, reload.
  * Owner: the main thread.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -31,9 +30,6 @@ parse(int key, char *arg, struct argp_state *state)
 	struct args *args = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
 	case KEY_WATCH:
 		args->watch_s = arg == NULL ? WATCH_DEFAULT_S
 					    : ctl_parse_number(state, "watch", arg, 1, WATCH_MAX_S);
@@ -44,11 +40,8 @@ parse(int key, char *arg, struct argp_state *state)
 	case KEY_COUNT:
 		args->count = ctl_parse_number(state, "count", arg, 1, INT32_MAX);
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "\"%s\" is too much", arg);
-		return EINVAL;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return ctl_parse_rest(key, arg, state, args->ctl);
 	}
 }
 

@@ -113,9 +113,7 @@ parse(int key, char *arg, struct argp_state *state)
 		args->skip_bad = arg;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (args->file != NULL)
-			argp_error(state, "\"%s\" is too much", arg);
-		args->file = arg;
+		ctl_parse_word(state, &args->file, arg);
 		return 0;
 	case ARGP_KEY_END:
 		if (args->file == NULL)

@@ -59,17 +59,6 @@ static const char doc[] =
 	"The keys ca/ca.key and keys/site.key can't be made again: keep a copy where nobody "
 	"comes by chance.";
 
-static void
-add_host(struct argp_state *state, struct init_wish *wish, const char *host)
-{
-	if (!ca_host_is_valid(host))
-		argp_error(state, "--host \"%s\" is neither a host's name nor an address", host);
-	else if (wish->n_hosts == CA_HOSTS_MAX)
-		argp_error(state, "more than %d hosts", CA_HOSTS_MAX);
-	else
-		wish->hosts[wish->n_hosts++] = host;
-}
-
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
@@ -77,14 +66,11 @@ parse(int key, char *arg, struct argp_state *state)
 	struct init_wish *wish = &args->wish;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
 	case KEY_DIR:
 		wish->dir = arg;
 		return 0;
 	case KEY_HOST:
-		add_host(state, wish, arg);
+		ctl_parse_host(state, arg, wish->hosts, &wish->n_hosts);
 		return 0;
 	case KEY_CONNINFO:
 		wish->conninfo = arg;
@@ -102,11 +88,8 @@ parse(int key, char *arg, struct argp_state *state)
 	case KEY_USER:
 		args->user = arg;
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "\"%s\" is too much", arg);
-		return EINVAL;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return ctl_parse_rest(key, arg, state, args->ctl);
 	}
 }
 

@@ -4,17 +4,12 @@
  * as JSON; and `gatehousectl gaps`, which is one of the records.  The columns are PostgreSQL's;
  * what they are numbers of is known here.  Owner: the main thread.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "ctl/setup.h"
 #include "ctl/table.h"
 #include "ctl/verbs.h"
 #include "store/admin.h"
-
-struct args {
-	struct ctl *ctl;
-};
 
 static const struct table_column station_columns[] = {
 	{"code", TABLE_TEXT},
@@ -111,18 +106,7 @@ static const char gaps_doc[] =
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
-	struct args *args = state->input;
-
-	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "\"%s\" is too much", arg);
-		return EINVAL;
-	default:
-		return ARGP_ERR_UNKNOWN;
-	}
+	return ctl_parse_rest(key, arg, state, state->input);
 }
 
 /* By name, so that columns added to the register's list disturb nothing here. */
@@ -163,10 +147,9 @@ list_run(struct ctl *ctl, const char *text, const struct list *list, int argc, c
 {
 	static const struct argp_child children[] = {CTL_COMMON_CHILD, {0}};
 	const struct argp argp = {NULL, parse, NULL, text, children, NULL, NULL};
-	struct args args = {.ctl = ctl};
 	struct err err;
 
-	if (argp_parse(&argp, argc, argv, 0, NULL, &args) != 0)
+	if (argp_parse(&argp, argc, argv, 0, NULL, ctl) != 0)
 		return CTL_USAGE;
 	return list_print(ctl, list, &err) == RC_OK ? CTL_DONE : ctl_failed(&err);
 }

@@ -3,7 +3,6 @@
  * `gatehousectl migrate`: brings the database to the version of this program.
  * Owner: the main thread.
  */
-#include <errno.h>
 
 #include "ctl/verbs.h"
 #include "store/admin.h"
@@ -34,17 +33,11 @@ parse(int key, char *arg, struct argp_state *state)
 	struct args *args = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
 	case KEY_DRY_RUN:
 		args->dry_run = true;
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "\"%s\" is too much", arg);
-		return EINVAL;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return ctl_parse_rest(key, arg, state, args->ctl);
 	}
 }
 

@@ -3,7 +3,6 @@
  * `gatehousectl alarms report`: what alarms took, limit by limit, with a verdict for each,
  * and an exit code that says the worst of them.  Owner: the main thread.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -114,9 +113,6 @@ parse(int key, char *arg, struct argp_state *state)
 	struct args *args = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
 	case KEY_DAYS:
 		args->days = ctl_parse_number(state, "days", arg, 1, DAYS_MAX);
 		return 0;
@@ -132,14 +128,11 @@ parse(int key, char *arg, struct argp_state *state)
 	case KEY_SHARED:
 		args->shared_network = true;
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "\"%s\" is too much", arg);
-		return EINVAL;
 	case ARGP_KEY_END:
 		parse_end(state, args);
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return ctl_parse_rest(key, arg, state, args->ctl);
 	}
 }
 

@@ -106,9 +106,7 @@ file_parse(int key, char *arg, struct argp_state *state)
 		args->csv = true;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (args->path != NULL)
-			argp_error(state, "\"%s\" is too much", arg);
-		args->path = arg;
+		ctl_parse_word(state, &args->path, arg);
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		argp_error(state, "a file is missing");

@@ -53,9 +53,7 @@ parse(int key, char *arg, struct argp_state *state)
 		args->web_config = arg;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (args->console != NULL)
-			argp_error(state, "\"%s\" is too much", arg);
-		args->console = arg;
+		ctl_parse_word(state, &args->console, arg);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
@@ -65,10 +63,7 @@ parse(int key, char *arg, struct argp_state *state)
 static const struct argp_child children[] = {CTL_COMMON_CHILD, {0}};
 
 static const struct argp_option options[] = {
-	{"web", KEY_WEB, "FILE", 0,
-	 "configuration of gatehouse-web; default: web/gatehouse-web.yaml beside the daemon's, or "
-	 "/etc/gatehouse-web/gatehouse-web.yaml",
-	 0},
+	WEB_CONFIG_OPTION(KEY_WEB),
 	{0},
 };
 

@@ -7,7 +7,6 @@
  * the system's.
  * Owner: the main thread.
  */
-#include <errno.h>
 #include <jansson.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -48,17 +47,8 @@ parse(int key, char *arg, struct argp_state *state)
 	struct args *args = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
 	case KEY_HOST:
-		if (!ca_host_is_valid(arg))
-			argp_error(state, "--host \"%s\" is neither a host's name nor an address",
-				   arg);
-		else if (args->n_hosts == CA_HOSTS_MAX)
-			argp_error(state, "more than %d hosts", CA_HOSTS_MAX);
-		else
-			args->hosts[args->n_hosts++] = arg;
+		ctl_parse_host(state, arg, args->hosts, &args->n_hosts);
 		return 0;
 	case KEY_PORT:
 		args->port = (int)ctl_parse_number(state, "port", arg, 0, UINT16_MAX);
@@ -78,11 +68,8 @@ parse(int key, char *arg, struct argp_state *state)
 	case KEY_DAYS:
 		args->days = (int)ctl_parse_number(state, "days", arg, 1, CA_DAYS_MAX);
 		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "\"%s\" is too much", arg);
-		return EINVAL;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return ctl_parse_rest(key, arg, state, args->ctl);
 	}
 }
 

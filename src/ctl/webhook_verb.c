@@ -36,9 +36,7 @@ parse(int key, char *arg, struct argp_state *state)
 		args->user = arg;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (args->what != NULL)
-			argp_error(state, "\"%s\" is too much", arg);
-		args->what = arg;
+		ctl_parse_word(state, &args->what, arg);
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		argp_error(state, "expected a name");
@@ -114,10 +112,7 @@ verb_webhook_secret(struct ctl *ctl, const struct verb *verb, int argc, char **a
 /* ---- web webhook-test -------------------------------------------------------- */
 
 static const struct argp_option test_options[] = {
-	{"web", KEY_WEB, "FILE", 0,
-	 "configuration of gatehouse-web; default: web/gatehouse-web.yaml beside the daemon's, or "
-	 "/etc/gatehouse-web/gatehouse-web.yaml",
-	 0},
+	WEB_CONFIG_OPTION(KEY_WEB),
 	{0},
 };
 
