@@ -12,6 +12,8 @@ import signal
 import pytest
 from harness.estate import Estate
 from harness.world import TOP, Failed, Postgres, World, make_folder
+from stranger.client import Controller
+from stranger.wire import Enrolment
 
 BUILD = TOP / os.environ.get("BUILD", "build")
 TEST_MAX_S = 600
@@ -88,6 +90,19 @@ def town(make_world):
     made = make_world()
     made.start()
     return made
+
+
+@pytest.fixture
+def controllers(town):
+    """All of the town, each with its hello answered."""
+    made = []
+    for name in town.estate.controllers:
+        controller = Controller(Enrolment.load(town.fleet / name))
+        controller.hello(epoch=1)
+        made.append(controller)
+    yield made
+    for controller in made:
+        controller.close()
 
 
 @pytest.fixture(scope="session")

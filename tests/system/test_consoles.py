@@ -4,29 +4,9 @@
 import json
 import subprocess
 
-import pytest
 from harness.world import wait_until
-from stranger.client import Console, Controller
+from stranger.client import Console
 from stranger.wire import Enrolment, pb
-
-
-@pytest.fixture(scope="module")
-def town(make_world):
-    world = make_world(controllers=6)
-    world.start()
-    return world
-
-
-@pytest.fixture
-def controllers(town):
-    made = []
-    for name in town.estate.controllers:
-        controller = Controller(Enrolment.load(town.fleet / name))
-        controller.hello(epoch=1)
-        made.append(controller)
-    yield made
-    for controller in made:
-        controller.close()
 
 
 def console(town, station):

@@ -29,18 +29,6 @@ def web(town):
     return web
 
 
-@pytest.fixture
-def controllers(town):
-    made = []
-    for name in town.estate.controllers:
-        controller = Controller(Enrolment.load(town.fleet / name))
-        controller.hello(epoch=1)
-        made.append(controller)
-    yield made
-    for controller in made:
-        controller.close()
-
-
 def raise_alarm(controller, kind="KIND_EMERGENCY_CALL"):
     seq = controller.send_record(kind, door=1)
     controller.wait_ack()

@@ -9,8 +9,6 @@ the stream.  Seen to fail with: handshakes with the daemon that get no turn.
 import pytest
 from harness.web import Web
 from harness.world import wait_until
-from stranger.client import Controller
-from stranger.wire import Enrolment
 
 
 @pytest.fixture(scope="module")
@@ -30,11 +28,8 @@ def town(make_world):
 
 
 @pytest.fixture
-def controller(town):
-    controller = Controller(Enrolment.load(town.fleet / town.estate.controllers[0]))
-    controller.hello(epoch=1)
-    yield controller
-    controller.close()
+def controller(controllers):
+    return controllers[0]
 
 
 class Desk:

@@ -49,18 +49,6 @@ def web(town):
 
 
 @pytest.fixture
-def controllers(town):
-    made = []
-    for name in town.estate.controllers:
-        controller = Controller(Enrolment.load(town.fleet / name))
-        controller.hello(epoch=1)
-        made.append(controller)
-    yield made
-    for controller in made:
-        controller.close()
-
-
-@pytest.fixture
 def page(chromium, web):
     """Signed in at the north."""
     page = chromium.open(web.link("desk-north"))

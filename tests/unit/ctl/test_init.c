@@ -9,7 +9,6 @@
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +19,8 @@
 #include "ctl/init.h"
 #include "daemon/settings.h"
 #include "wire/tls.h"
+
+#include "../support/scratch.h"
 
 struct place {
 	char dir[64]; /* removed at the end */
@@ -41,20 +42,11 @@ setup_place(void **state)
 }
 
 static int
-remove_one(const char *path, const struct stat *st, int kind, struct FTW *walk)
-{
-	(void)st;
-	(void)kind;
-	(void)walk;
-	return remove(path);
-}
-
-static int
 teardown_place(void **state)
 {
 	struct place *place = *state;
 
-	(void)nftw(place->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	(void)scratch_remove_dir(place->dir);
 	(void)fclose(place->said);
 	free(place);
 	return 0;

@@ -18,6 +18,8 @@
 #include "base/fs.h"
 #include "ctl/seal.h"
 
+#include "../support/scratch.h"
+
 static const char fields[] = "{\"name\":\"Example Person\",\"telephone\":\"+00 000 0000\"}";
 
 /* A data owner's folder: key.pem and certificate.pem. */
@@ -54,10 +56,7 @@ owner_make(struct owner *owner, const char *algorithm, bool ended)
 static void
 owner_remove(struct owner *owner)
 {
-	char command[128];
-
-	(void)snprintf(command, sizeof(command), "rm -rf %s", owner->dir);
-	shell(command);
+	assert_int_equal(scratch_remove_dir(owner->dir), 0);
 }
 
 /* Whether `openssl cms` opens `sealed` with that key, and to what. */

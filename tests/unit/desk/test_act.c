@@ -17,6 +17,8 @@
 #include "desk/desk.h"
 #include "wire/kind.h"
 
+#include "saved.h"
+
 enum {
 	HELD = 205,
 	HELD_RESTORED = 206,
@@ -424,27 +426,6 @@ the_earliest_is_due_first(void **state)
 
 /* ---- The same again ---------------------------------------------------------------------------
  */
-
-static struct buf
-saved(const struct desk *desk)
-{
-	struct buf buf;
-
-	buf_init(&buf, 1 << 20);
-	assert_int_equal(desk_save(desk, &buf), RC_OK);
-	return buf;
-}
-
-static void
-assert_same(const struct desk *a, const struct desk *b)
-{
-	struct buf x = saved(a), y = saved(b);
-
-	assert_int_equal(buf_len(&x), buf_len(&y));
-	assert_memory_equal(buf_front(&x), buf_front(&y), buf_len(&x));
-	buf_fini(&x);
-	buf_fini(&y);
-}
 
 enum { LIFE_STEPS = 16 };
 

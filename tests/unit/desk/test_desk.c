@@ -18,6 +18,8 @@
 #include "wire/console_msg.h"
 #include "wire/kind.h"
 
+#include "saved.h"
+
 enum { HELD = 205, HELD_RESTORED = 206, FORCED = 202, GRANTED = 100, PANIC = 320, DURESS = 104 };
 
 /* What comes in, and what must come out of it. */
@@ -324,31 +326,14 @@ the_oldest_ahead_are_forgotten(void **state)
 
 /* ---- Saving and loading ------------------------------------------------------------- */
 
-static void
-assert_same(const struct desk *a, const struct desk *b)
-{
-	struct buf x, y;
-
-	buf_init(&x, 1 << 20);
-	buf_init(&y, 1 << 20);
-	assert_int_equal(desk_save(a, &x), RC_OK);
-	assert_int_equal(desk_save(b, &y), RC_OK);
-	assert_int_equal(buf_len(&x), buf_len(&y));
-	assert_memory_equal(buf_front(&x), buf_front(&y), buf_len(&x));
-	buf_fini(&x);
-	buf_fini(&y);
-}
-
 /* The desk as a new one sees it, of the same or another size. */
 static struct desk *
 reloaded(const struct desk *desk, size_t history)
 {
 	struct desk *copy = desk_of(history, 3);
-	struct buf buf;
+	struct buf buf = saved(desk);
 	struct err err;
 
-	buf_init(&buf, 1 << 20);
-	assert_int_equal(desk_save(desk, &buf), RC_OK);
 	if (desk_load(copy, buf_front(&buf), buf_len(&buf), &err) != RC_OK)
 		fail_msg("%s", err.msg);
 	buf_fini(&buf);

@@ -22,6 +22,8 @@
 #include "desk/desk.h"
 #include "wire/kind.h"
 
+#include "saved.h"
+
 enum {
 	HELD = 205,
 	HELD_RESTORED = 206,
@@ -179,28 +181,16 @@ happen_each(struct rig *rig, uint16_t kind, uint32_t from_door, uint32_t n)
 		(void)happen(rig, kind, from_door + i);
 }
 
+/* So many doors that it is a flood; returns the group. */
+static uint64_t
+flood(struct rig *rig, uint16_t kind, uint32_t from_door, uint32_t n)
+{
+	happen_each(rig, kind, from_door, n);
+	(void)serve(rig, VERB_NONE);
+	return group_of(rig, FLOOD)->alarm_id;
+}
+
 /* ---- Saved, and the same ---------------------------------------------------------------- */
-
-static struct buf
-saved(const struct desk *desk)
-{
-	struct buf buf;
-
-	buf_init(&buf, 8 << 20);
-	assert_int_equal(desk_save(desk, &buf), RC_OK);
-	return buf;
-}
-
-static void
-assert_same(const struct desk *a, const struct desk *b)
-{
-	struct buf x = saved(a), y = saved(b);
-
-	assert_int_equal(buf_len(&x), buf_len(&y));
-	assert_memory_equal(buf_front(&x), buf_front(&y), buf_len(&x));
-	buf_fini(&x);
-	buf_fini(&y);
-}
 
 /* The rig goes on with a desk that was loaded from what the former saved. */
 static void
@@ -365,9 +355,7 @@ who_comes_later_is_in_it_at_once(void **state)
 	uint64_t group_id;
 
 	(void)state;
-	happen_each(&rig, HELD, 1, BEGIN + 1);
-	(void)serve(&rig, VERB_NONE);
-	group_id = group_of(&rig, FLOOD)->alarm_id;
+	group_id = flood(&rig, HELD, 1, BEGIN + 1);
 	(void)happen(&rig, FORCED, 50);
 	assert_true(rig.change->group_id == group_id);
 	assert_int_equal(rig.change->change, 1);
@@ -581,9 +569,7 @@ taken_is_taken_also_when_the_group_is_over(void **state)
 
 	(void)state;
 	member = happen(&rig, HELD, 1);
-	happen_each(&rig, HELD, 2, BEGIN);
-	(void)serve(&rig, VERB_NONE);
-	group_id = group_of(&rig, FLOOD)->alarm_id;
+	group_id = flood(&rig, HELD, 2, BEGIN);
 	rig.now += 600;
 	(void)serve(&rig, VERB_NONE);
 	assert_int_equal(group_of(&rig, FLOOD)->state, ALARM_RETURNED_UNACKNOWLEDGED);
@@ -607,9 +593,7 @@ somebody_else_has_a_member_first(void **state)
 
 	(void)state;
 	member = happen(&rig, HELD, 1);
-	happen_each(&rig, HELD, 2, BEGIN);
-	(void)serve(&rig, VERB_NONE);
-	group_id = group_of(&rig, FLOOD)->alarm_id;
+	group_id = flood(&rig, HELD, 2, BEGIN);
 	assert_int_equal(act_by(&rig, VERB_ACCEPT, group_id), REFUSAL_NONE);
 	action = action_by(&rig, VERB_HAND_OVER, member);
 	action.actor = "desk-2";
@@ -634,9 +618,7 @@ a_change_of_mind_takes_nobody(void **state)
 
 	(void)state;
 	/* each of which alone would call as soon as the group does */
-	happen_each(&rig, FORCED, 1, BEGIN + 1);
-	(void)serve(&rig, VERB_NONE);
-	group_id = group_of(&rig, FLOOD)->alarm_id;
+	group_id = flood(&rig, FORCED, 1, BEGIN + 1);
 	assert_int_equal(act_by(&rig, VERB_ACCEPT, group_id), REFUSAL_NONE);
 	assert_true(desk_due(rig.desk, rig.now * second, &action));
 	assert_int_equal(action.verb, VERB_ACCEPT);
@@ -660,9 +642,7 @@ the_group_is_gone_and_its_members_call(void **state)
 
 	(void)state;
 	member = happen(&rig, HELD, 1);
-	happen_each(&rig, HELD, 2, BEGIN);
-	(void)serve(&rig, VERB_NONE);
-	group_id = group_of(&rig, FLOOD)->alarm_id;
+	group_id = flood(&rig, HELD, 2, BEGIN);
 	action = action_by(&rig, VERB_CLOSE, group_id);
 	action.outcome = OUTCOME_TECHNICAL;
 	action.text = "a cable was cut";
@@ -692,9 +672,7 @@ closed_while_it_goes_on(void **state)
 	uint64_t first;
 
 	(void)state;
-	happen_each(&rig, HELD, 1, BEGIN + 1);
-	(void)serve(&rig, VERB_NONE);
-	first = group_of(&rig, FLOOD)->alarm_id;
+	first = flood(&rig, HELD, 1, BEGIN + 1);
 	action = action_by(&rig, VERB_CLOSE, first);
 	action.outcome = OUTCOME_TECHNICAL;
 	action.text = "we know";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Badge logs: the mapping of columns, times, rows, mistakes; and who replays what. */
-#include "scratch.h"
+#include "../support/scratch.h"
 
 #include "sim/badge_log.h"
 #include "sim/replay.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The cores of verify, on made-up data: each class of fault is found, and nothing else. */
-#include "scratch.h"
+#include "../support/scratch.h"
 
 #include "sim/compare.h"
 #include "sim/sightings.h"

@@ -4,7 +4,7 @@
  * test's own: the functions of wire/stream.h and wire/tls.h that it needs are
  * below, and take the place of the real ones.
  */
-#include "scratch.h"
+#include "../support/scratch.h"
 
 #include "sim/content.h"
 #include "sim/device.h"

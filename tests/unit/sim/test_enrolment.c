@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Enrolment folders: who is found, in which order, and what a wrong one gets. */
-#include "scratch.h"
+#include "../support/scratch.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The ledger: bytes and back, cut-off tails, several runs, and going on from it. */
-#include "scratch.h"
+#include "../support/scratch.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

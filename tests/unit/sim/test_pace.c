@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The pace: never drifts, follows a profile; and what a profile must look like. */
-#include "scratch.h"
+#include "../support/scratch.h"
 
 #include "sim/pace.h"
 

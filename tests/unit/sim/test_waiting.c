@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a controller keeps: items, a stock that takes no memory, acks, renumbering. */
-#include "scratch.h"
+#include "../support/scratch.h"
 
 #include "sim/latency.h"
 #include "sim/waiting.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A folder of a test's own below /tmp, and files in it. */
-#ifndef GATEHOUSE_TESTS_SIM_SCRATCH_H
-#define GATEHOUSE_TESTS_SIM_SCRATCH_H
+#ifndef GATEHOUSE_TESTS_SUPPORT_SCRATCH_H
+#define GATEHOUSE_TESTS_SUPPORT_SCRATCH_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,13 +26,22 @@ scratch_make(void **state)
 	return *state == NULL ? -1 : 0;
 }
 
+/* With all that is in it. */
 static inline int
-scratch_remove(void **state)
+scratch_remove_dir(const char *dir)
 {
-	char *command = xasprintf("rm -rf '%s'", (char *)*state);
+	char *command = xasprintf("rm -rf '%s'", dir);
 	int status = system(command);
 
 	free(command);
+	return status;
+}
+
+static inline int
+scratch_remove(void **state)
+{
+	int status = scratch_remove_dir(*state);
+
 	free(*state);
 	return status;
 }
