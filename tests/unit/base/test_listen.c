@@ -16,41 +16,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/listen.h"
-#include "base/log.h"
 
-enum { HANGS_S = 60 };
-
-static char dir[] = "/tmp/gatehouse-listen-XXXXXX";
-static char path[64];
-
-static int
-make_dir(void **state)
-{
-	(void)state;
-	log_setup(LOG_LEVEL_CRITICAL, LOG_TARGET_STDERR);
-	(void)alarm(HANGS_S);
-	if (mkdtemp(dir) == NULL)
-		return -1;
-	(void)snprintf(path, sizeof(path), "%s/s", dir);
-	return 0;
-}
-
-static int
-remove_dir(void **state)
-{
-	(void)state;
-	return rmdir(dir);
-}
+#include "unix_place.h"
 
 static int
 remove_path(void **state)
 {
 	(void)state;
-	(void)unlink(path);
+	(void)unlink(place_path);
 	return 0;
 }
 
@@ -124,20 +100,6 @@ an_address_of_somebody_else_is_a_failure(void **state)
 
 /* ---- Unix sockets --------------------------------------------------------------------- */
 
-static int
-connect_unix(void)
-{
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-
-	assert_true(fd >= 0);
-	memcpy(at.sun_path, path, strlen(path));
-	if (connect(fd, (const struct sockaddr *)&at, sizeof(at)) == 0)
-		return fd;
-	(void)close(fd);
-	return -1;
-}
-
 static void
 a_socket_that_a_dead_process_left_is_replaced(void **state)
 {
@@ -146,13 +108,13 @@ a_socket_that_a_dead_process_left_is_replaced(void **state)
 	int fd, client;
 
 	(void)state;
-	assert_int_equal(listen_unix(path, &fd, &err), RC_OK);
+	assert_int_equal(listen_unix(place_path, &fd, &err), RC_OK);
 	assert_int_equal(close(fd), 0); /* the file stays, nobody answers */
-	assert_int_equal(connect_unix(), -1);
-	assert_int_equal(listen_unix(path, &fd, &err), RC_OK);
-	client = connect_unix();
+	assert_int_equal(place_connect(), -1);
+	assert_int_equal(listen_unix(place_path, &fd, &err), RC_OK);
+	client = place_connect();
 	assert_true(client >= 0);
-	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(stat(place_path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0660);
 	assert_int_equal(close(client), 0);
 	assert_int_equal(close(fd), 0);
@@ -165,10 +127,10 @@ a_socket_that_answers_is_left_alone(void **state)
 	int fd, second, client;
 
 	(void)state;
-	assert_int_equal(listen_unix(path, &fd, &err), RC_OK);
-	assert_int_equal(listen_unix(path, &second, &err), RC_INVALID);
+	assert_int_equal(listen_unix(place_path, &fd, &err), RC_OK);
+	assert_int_equal(listen_unix(place_path, &second, &err), RC_INVALID);
 	assert_non_null(strstr(err.msg, "another process answers"));
-	client = connect_unix();
+	client = place_connect();
 	assert_true(client >= 0);
 	assert_int_equal(close(client), 0);
 	assert_int_equal(close(fd), 0);
@@ -181,12 +143,12 @@ a_socket_whose_backlog_is_full_answers_too(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(listen_unix(path, &fd, &err), RC_OK);
-	while (n < (int)ARRAY_LEN(clients) && (clients[n] = connect_unix()) >= 0)
+	assert_int_equal(listen_unix(place_path, &fd, &err), RC_OK);
+	while (n < (int)ARRAY_LEN(clients) && (clients[n] = place_connect()) >= 0)
 		n++;
 	assert_true(n < (int)ARRAY_LEN(clients));
 	/* a blocking connect() would wait here until alarm() */
-	assert_int_equal(listen_unix(path, &second, &err), RC_INVALID);
+	assert_int_equal(listen_unix(place_path, &second, &err), RC_INVALID);
 	while (n > 0)
 		assert_int_equal(close(clients[--n]), 0);
 	assert_int_equal(close(fd), 0);
@@ -197,15 +159,15 @@ a_file_at_the_path_is_not_taken_away(void **state)
 {
 	struct stat st;
 	struct err err;
-	FILE *file = fopen(path, "w");
+	FILE *file = fopen(place_path, "w");
 	int fd;
 
 	(void)state;
 	assert_non_null(file);
 	(void)fclose(file);
-	assert_int_equal(listen_unix(path, &fd, &err), RC_INVALID);
+	assert_int_equal(listen_unix(place_path, &fd, &err), RC_INVALID);
 	assert_non_null(strstr(err.msg, "exists and is not a socket"));
-	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(stat(place_path, &st), 0);
 	assert_true(S_ISREG(st.st_mode));
 }
 
@@ -356,5 +318,5 @@ main(void)
 		cmocka_unit_test(who_comes_while_much_is_to_do_waits_and_is_not_forgotten),
 	};
 
-	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+	return cmocka_run_group_tests(tests, place_make, place_remove);
 }

@@ -17,16 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/operator.h"
 
-enum { HANGS_S = 60 };
-
-static char dir[] = "/tmp/gatehouse-operator-XXXXXX";
-static char path[64];
+#include "unix_place.h"
 
 /* One test's socket, and what its hooks were told. */
 struct desk {
@@ -37,25 +32,6 @@ struct desk {
 	uint64_t last_client, last_closed;
 	size_t sent;
 };
-
-static int
-make_dir(void **state)
-{
-	(void)state;
-	log_setup(LOG_LEVEL_CRITICAL, LOG_TARGET_STDERR);
-	(void)alarm(HANGS_S);
-	if (mkdtemp(dir) == NULL)
-		return -1;
-	(void)snprintf(path, sizeof(path), "%s/s", dir);
-	return 0;
-}
-
-static int
-remove_dir(void **state)
-{
-	(void)state;
-	return rmdir(dir);
-}
 
 static void
 no_mail(void *arg, struct mail *mail)
@@ -108,7 +84,7 @@ desk_open(struct desk *desk, size_t clients_max)
 
 	*desk = (struct desk){0};
 	assert_int_equal(loop_new(&desk->loop, &loop_hooks, &err), RC_OK);
-	assert_int_equal(operator_open(&desk->socket, desk->loop, path, &hooks, &err), RC_OK);
+	assert_int_equal(operator_open(&desk->socket, desk->loop, place_path, &hooks, &err), RC_OK);
 }
 
 static void
@@ -116,7 +92,7 @@ desk_close(struct desk *desk)
 {
 	operator_close(&desk->socket);
 	assert_null(desk->socket);
-	assert_int_equal(access(path, F_OK), -1);
+	assert_int_equal(access(place_path, F_OK), -1);
 	loop_free(&desk->loop);
 }
 
@@ -129,12 +105,9 @@ desk_turn(struct desk *desk)
 static int
 client_connect(void)
 {
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = place_connect();
 
 	assert_true(fd >= 0);
-	(void)snprintf(to.sun_path, sizeof(to.sun_path), "%s", path);
-	assert_int_equal(connect(fd, (const struct sockaddr *)&to, sizeof(to)), 0);
 	return fd;
 }
 
@@ -387,5 +360,5 @@ main(void)
 		cmocka_unit_test(a_refusal_is_always_one),
 	};
 
-	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+	return cmocka_run_group_tests(tests, place_make, place_remove);
 }
