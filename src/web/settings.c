@@ -13,10 +13,11 @@
 #include "wire/kind.h"
 
 /* rows of the table */
-#define INT(...)    CONF_ROW_INT(struct web_settings, __VA_ARGS__)
-#define TEXT(...)   CONF_ROW_STRING(struct web_settings, __VA_ARGS__)
-#define PATH(...)   CONF_ROW_PATH(struct web_settings, __VA_ARGS__)
-#define CHOICE(...) CONF_ROW_CHOICE(struct web_settings, __VA_ARGS__)
+#define INT(...)          CONF_ROW_INT(struct web_settings, __VA_ARGS__)
+#define TEXT(...)         CONF_ROW_STRING(struct web_settings, __VA_ARGS__)
+#define PATH(...)         CONF_ROW_PATH(struct web_settings, __VA_ARGS__)
+#define PATH_OR_NONE(...) CONF_ROW_PATH_OR_NONE(struct web_settings, __VA_ARGS__)
+#define CHOICE(...)       CONF_ROW_CHOICE(struct web_settings, __VA_ARGS__)
 
 /* of a webhook's name: it is part of ids and of a file's name */
 #define WEBHOOK_NAME_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -58,11 +59,10 @@ static const struct conf_key settings_keys[] = {
 	     "The private key of that certificate, PEM, not encrypted; readable for the user of "
 	     "this program only."),
 
-	{"tls.revoked", CONF_PATH, offsetof(struct web_settings, tls_revoked), "", 0, CONF_PATH_MAX,
-	 "", NULL,
-	 "Revocation lists, PEM, whole ones, signed by the authorities in tls.ca. Who is on one is "
-	 "refused, and signed out when the lists are loaded again (SIGHUP). A list past its date "
-	 "stays in force. Empty: none."},
+	PATH_OR_NONE("tls.revoked", tls_revoked, "", CONF_PATH_MAX,
+		     "Revocation lists, PEM, whole ones, signed by the authorities in tls.ca. Who "
+		     "is on one is refused, and signed out when the lists are loaded again "
+		     "(SIGHUP). A list past its date stays in force. Empty: none."),
 
 	PATH("state.dir", state_dir, "/var/lib/gatehouse-web", CONF_PATH_MAX,
 	     "Folder of what is to survive a restart. It must be there, and this program's user "
