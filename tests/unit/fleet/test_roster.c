@@ -135,6 +135,14 @@ heard(struct fixture *f, size_t box, unsigned kind)
 	return grant;
 }
 
+/* A claim that has nobody to wait for. */
+static struct roster_grant
+granted(struct fixture *f, size_t box, uint32_t controller, uint64_t epoch, uint64_t acked)
+{
+	claim(f, box, controller, epoch, acked);
+	return heard(f, box, ROSTER_MAIL_GRANT);
+}
+
 static void
 assert_quiet(struct fixture *f, size_t box)
 {
@@ -205,16 +213,14 @@ first_claim_is_granted(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	claim(&f, 0, ELM, 3, 41);
-	grant = heard(&f, 0, ROSTER_MAIL_GRANT);
+	grant = granted(&f, 0, ELM, 3, 41);
 	assert_int_equal(grant.controller_id, ELM);
 	assert_int_equal(grant.sequence.epoch, 3);
 	/* nothing was known of this epoch: it resumes where the controller says */
 	assert_int_equal(grant.sequence.last_seq, 41);
 	assert_int_equal(counter_get(&roster_counters(f.roster)->online), 1);
 	/* another controller is another matter */
-	claim(&f, 1, OAK, 1, 0);
-	(void)heard(&f, 1, ROSTER_MAIL_GRANT);
+	(void)granted(&f, 1, OAK, 1, 0);
 	assert_quiet(&f, 0);
 	fixture_fini(&f);
 }
@@ -227,8 +233,7 @@ second_claim_waits_until_the_first_has_yielded(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	claim(&f, 0, ELM, 3, 0);
-	first = heard(&f, 0, ROSTER_MAIL_GRANT);
+	first = granted(&f, 0, ELM, 3, 0);
 	claim(&f, 1, ELM, 3, 0);
 	yield = heard(&f, 0, ROSTER_MAIL_YIELD);
 	assert_int_equal(yield.generation, first.generation);
@@ -255,8 +260,7 @@ of_three_in_a_row_the_newest_lives(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	claim(&f, 0, ELM, 3, 0);
-	first = heard(&f, 0, ROSTER_MAIL_GRANT);
+	first = granted(&f, 0, ELM, 3, 0);
 	claim(&f, 1, ELM, 3, 0);
 	(void)heard(&f, 0, ROSTER_MAIL_YIELD);
 	claim(&f, 2, ELM, 3, 0);
@@ -276,11 +280,9 @@ release_of_an_old_generation_is_ignored(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	claim(&f, 0, ELM, 3, 0);
-	first = heard(&f, 0, ROSTER_MAIL_GRANT);
+	first = granted(&f, 0, ELM, 3, 0);
 	release(&f, &first, 5);
-	claim(&f, 1, ELM, 3, 5);
-	second = heard(&f, 1, ROSTER_MAIL_GRANT);
+	second = granted(&f, 1, ELM, 3, 5);
 	release(&f, &first, 99);
 	/* still held by the second: a third has to wait for it */
 	claim(&f, 2, ELM, 3, 5);
@@ -299,8 +301,7 @@ stale_epoch_is_denied_and_drives_nobody_out(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	claim(&f, 0, ELM, 3, 0);
-	first = heard(&f, 0, ROSTER_MAIL_GRANT);
+	first = granted(&f, 0, ELM, 3, 0);
 	claim(&f, 1, ELM, 2, 40);
 	assert_int_equal(heard(&f, 1, ROSTER_MAIL_DENY).reason, GOAWAY_STALE_EPOCH);
 	assert_quiet(&f, 0);
@@ -308,8 +309,7 @@ stale_epoch_is_denied_and_drives_nobody_out(void **state)
 	claim(&f, 1, ELM, 2, 40);
 	assert_int_equal(heard(&f, 1, ROSTER_MAIL_DENY).reason, GOAWAY_STALE_EPOCH);
 	/* and it did not touch the sequence */
-	claim(&f, 0, ELM, 3, 5);
-	assert_int_equal(heard(&f, 0, ROSTER_MAIL_GRANT).sequence.last_seq, 5);
+	assert_int_equal(granted(&f, 0, ELM, 3, 5).sequence.last_seq, 5);
 	fixture_fini(&f);
 }
 
@@ -321,8 +321,7 @@ epoch_zero_gets_one_that_grows(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	claim(&f, 0, ELM, 0, 0);
-	grant = heard(&f, 0, ROSTER_MAIL_GRANT);
+	grant = granted(&f, 0, ELM, 0, 0);
 	assert_int_equal(grant.sequence.epoch, EPOCH_NOW);
 	assert_int_equal(grant.sequence.last_seq, 0);
 	release(&f, &grant, 9);
@@ -332,8 +331,7 @@ epoch_zero_gets_one_that_grows(void **state)
 	assert_int_equal(grant.sequence.last_seq, 0);
 	release(&f, &grant, 0);
 	clock_fake_step_wall_us(INT64_C(-3600) * 1000000);
-	claim(&f, 0, ELM, 0, 0);
-	grant = heard(&f, 0, ROSTER_MAIL_GRANT);
+	grant = granted(&f, 0, ELM, 0, 0);
 	assert_int_equal(grant.sequence.epoch, EPOCH_NOW + 2);
 	fixture_fini(&f);
 }
@@ -346,12 +344,10 @@ newer_epoch_resumes_where_the_controller_says(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	claim(&f, 0, ELM, 3, 0);
-	grant = heard(&f, 0, ROSTER_MAIL_GRANT);
+	grant = granted(&f, 0, ELM, 3, 0);
 	grant.sequence.asked_from = 100;
 	release(&f, &grant, 99);
-	claim(&f, 0, ELM, 4, 12);
-	grant = heard(&f, 0, ROSTER_MAIL_GRANT);
+	grant = granted(&f, 0, ELM, 4, 12);
 	assert_int_equal(grant.sequence.epoch, 4);
 	assert_int_equal(grant.sequence.last_seq, 12);
 	assert_int_equal(grant.sequence.asked_from, 0);
@@ -366,8 +362,7 @@ acks_for_more_than_there_is_are_counted(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	claim(&f, 0, ELM, 3, 0);
-	grant = heard(&f, 0, ROSTER_MAIL_GRANT);
+	grant = granted(&f, 0, ELM, 3, 0);
 	release(&f, &grant, 9);
 	claim(&f, 0, ELM, 3, 10);
 	/* what it may have forgotten is asked for all the same */
@@ -386,8 +381,7 @@ lost_is_reported_once_and_restored_once(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	claim(&f, 0, ELM, 3, 0);
-	grant = heard(&f, 0, ROSTER_MAIL_GRANT);
+	grant = granted(&f, 0, ELM, 3, 0);
 	clock_fake_advance_ms(10 * LEASE_MS);
 	sweep(&f);
 	assert_reported(&f, ELM, 0, NULL); /* it has a session */
@@ -404,13 +398,11 @@ lost_is_reported_once_and_restored_once(void **state)
 	sweep(&f);
 	sweep(&f);
 	assert_reported(&f, ELM, 1, lost_restored_lost);
-	claim(&f, 1, ELM, 3, 5);
-	grant = heard(&f, 1, ROSTER_MAIL_GRANT);
+	grant = granted(&f, 1, ELM, 3, 5);
 	assert_reported(&f, ELM, 2, lost_restored_lost);
 	assert_int_equal(counter_get(&roster_counters(f.roster)->lost), 0);
 	release(&f, &grant, 5);
-	claim(&f, 1, ELM, 3, 5);
-	grant = heard(&f, 1, ROSTER_MAIL_GRANT);
+	grant = granted(&f, 1, ELM, 3, 5);
 	release(&f, &grant, 5);
 	sweep(&f);
 	assert_reported(&f, ELM, 3, lost_restored_lost);
@@ -425,13 +417,11 @@ who_returns_within_the_lease_was_never_lost(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	claim(&f, 0, ELM, 3, 0);
-	grant = heard(&f, 0, ROSTER_MAIL_GRANT);
+	grant = granted(&f, 0, ELM, 3, 0);
 	release(&f, &grant, 5);
 	clock_fake_advance_ms(LEASE_MS - 1);
 	sweep(&f);
-	claim(&f, 0, ELM, 3, 5);
-	(void)heard(&f, 0, ROSTER_MAIL_GRANT);
+	(void)granted(&f, 0, ELM, 3, 5);
 	clock_fake_advance_ms(10 * LEASE_MS);
 	sweep(&f);
 	assert_reported(&f, ELM, 0, NULL);
@@ -446,8 +436,7 @@ who_is_disabled_is_missed_once_it_is_enabled_again(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	claim(&f, 0, ELM, 3, 0);
-	grant = heard(&f, 0, ROSTER_MAIL_GRANT);
+	grant = granted(&f, 0, ELM, 3, 0);
 	release(&f, &grant, 5);
 	roster_set_register(f.roster, sample_reg(false, true));
 	clock_fake_advance_ms(10 * LEASE_MS);
@@ -472,14 +461,12 @@ a_restore_outlives_the_register_that_forgot_the_controller(void **state)
 
 	(void)state;
 	fixture_init(&f);
-	claim(&f, 0, ASH, 3, 0);
-	grant = heard(&f, 0, ROSTER_MAIL_GRANT);
+	grant = granted(&f, 0, ASH, 3, 0);
 	release(&f, &grant, 5);
 	clock_fake_advance_ms(LEASE_MS);
 	sweep(&f);
 	roster_set_register(f.roster, sample_reg(true, false));
-	claim(&f, 0, ASH, 3, 5);
-	(void)heard(&f, 0, ROSTER_MAIL_GRANT);
+	(void)granted(&f, 0, ASH, 3, 5);
 	sweep(&f);
 	assert_reported(&f, ASH, 1, kinds);
 	assert_int_equal(counter_get(&roster_counters(f.roster)->lost), 1);
@@ -558,8 +545,7 @@ what_was_known_goes_on_after_a_restart(void **state)
 	clock_fake_advance_ms(1);
 	sweep(&f);
 	assert_reported(&f, ELM, 1, lost_restored_lost);
-	claim(&f, 0, ELM, 3, 12);
-	assert_int_equal(heard(&f, 0, ROSTER_MAIL_GRANT).sequence.last_seq, 17);
+	assert_int_equal(granted(&f, 0, ELM, 3, 12).sequence.last_seq, 17);
 	assert_reported(&f, ELM, 2, lost_restored_lost);
 	positions_free(&start);
 	fixture_fini(&f);
@@ -585,8 +571,7 @@ lost_before_a_restart_is_restored_after_it(void **state)
 	clock_fake_advance_ms(10 * LEASE_MS);
 	sweep(&f);
 	assert_reported(&f, ELM, 0, NULL); /* it was said before */
-	claim(&f, 0, ELM, 3, 17);
-	(void)heard(&f, 0, ROSTER_MAIL_GRANT);
+	(void)granted(&f, 0, ELM, 3, 17);
 	sweep(&f);
 	assert_reported(&f, ELM, 1, restored);
 	positions_free(&start);
@@ -724,8 +709,7 @@ no_order_of_claim_release_and_sweeps_gives_a_false_pair(void **state)
 
 	(void)state;
 	fixture_init(&r->f);
-	claim(&r->f, 0, ELM, 3, 5);
-	r->grant = heard(&r->f, 0, ROSTER_MAIL_GRANT);
+	r->grant = granted(&r->f, 0, ELM, 3, 5);
 	race_all(r, left);
 	assert_int_equal(r->races, 420);
 	assert_in_range(r->lost, 1, 419);

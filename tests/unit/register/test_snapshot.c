@@ -177,20 +177,27 @@ what_is_written_is_read(void **state)
 	reg_unref(&out);
 }
 
+/* A snapshot's file; the caller frees. */
+static char *
+sample_text(const struct folder *folder)
+{
+	struct reg *reg = sample_reg();
+	struct err err;
+
+	assert_int_equal(reg_snapshot_write(reg, folder->dir, &err), RC_OK);
+	reg_unref(&reg);
+	return file_read(folder);
+}
+
 static void
 the_last_line_is_a_crc32c(void **state)
 {
 	struct folder *folder = *state;
-	struct reg *reg = sample_reg();
-	struct err err = {0};
-	char *text, *end, expected[32];
+	char *text = sample_text(folder), *end, expected[32];
 
 	/* the check value of the catalogues, so that the loop above is right */
 	assert_int_equal(crc32c("123456789", 9), 0xe3069283u);
 
-	assert_int_equal(reg_snapshot_write(reg, folder->dir, &err), RC_OK);
-	reg_unref(&reg);
-	text = file_read(folder);
 	end = strchr(text, '\n');
 	assert_non_null(end);
 	snprintf(expected, sizeof(expected), "\ncrc32c %08" PRIx32 "\n",
@@ -246,15 +253,9 @@ static void
 cut_anywhere_is_damage(void **state)
 {
 	struct folder *folder = *state;
-	struct reg *reg = sample_reg();
-	struct err err = {0};
-	char *text;
-	size_t len;
+	char *text = sample_text(folder);
+	size_t len = strlen(text);
 
-	assert_int_equal(reg_snapshot_write(reg, folder->dir, &err), RC_OK);
-	reg_unref(&reg);
-	text = file_read(folder);
-	len = strlen(text);
 	for (size_t cut = 0; cut < len; cut++) {
 		file_write(folder, text, cut);
 		assert_damaged(folder, "damaged");
@@ -266,15 +267,9 @@ static void
 a_changed_bit_is_damage(void **state)
 {
 	struct folder *folder = *state;
-	struct reg *reg = sample_reg();
-	struct err err = {0};
-	char *text;
-	size_t len;
+	char *text = sample_text(folder);
+	size_t len = strlen(text);
 
-	assert_int_equal(reg_snapshot_write(reg, folder->dir, &err), RC_OK);
-	reg_unref(&reg);
-	text = file_read(folder);
-	len = strlen(text);
 	for (size_t i = 0; i < len; i++) {
 		char kept = text[i];
 

@@ -201,16 +201,22 @@ test_every_column_of_an_alarm(void **state)
 		  "t");
 }
 
+static struct alarm_change
+raised_alarm(void)
+{
+	return (struct alarm_change){.alarm_id = 1,
+				     .change = 1,
+				     .kind = 202,
+				     .severity = 3,
+				     .state = 1,
+				     .count = 1,
+				     .raised_us = feed_time_us};
+}
+
 static void
 test_who_saw_an_alarm_first(void **state)
 {
-	struct alarm_change change = {.alarm_id = 1,
-				      .change = 1,
-				      .kind = 202,
-				      .severity = 3,
-				      .state = 1,
-				      .count = 1,
-				      .raised_us = feed_time_us};
+	struct alarm_change change = raised_alarm();
 	struct alarm_seen seen = {.alarm_id = 1, .change = 1, .offered_us = feed_time_us + 2};
 
 	(void)state;
@@ -242,13 +248,7 @@ test_who_saw_an_alarm_first(void **state)
 static void
 test_an_alarm_stands_as_after_its_last_change(void **state)
 {
-	struct alarm_change change = {.alarm_id = 1,
-				      .change = 1,
-				      .kind = 202,
-				      .severity = 3,
-				      .state = 1,
-				      .count = 1,
-				      .raised_us = feed_time_us};
+	struct alarm_change change = raised_alarm();
 
 	(void)state;
 	/* two changes in one batch, a third later, and then the first ones again */
