@@ -51,7 +51,7 @@ extern const struct argp ctl_common_argp;
 
 /* For a verb's parser at ARGP_KEY_INIT: hands `ctl` to the first child. */
 void ctl_parse_init(struct argp_state *state, struct ctl *ctl);
-/* What is left for the parser of a verb that takes no words: that, and saying so. */
+/* What a verb's parser leaves to it: that, and that a word is too much. */
 error_t ctl_parse_rest(int key, const char *arg, struct argp_state *state, struct ctl *ctl);
 /* The one word that a verb takes, into *word. */
 void ctl_parse_word(struct argp_state *state, const char **word, const char *arg);

@@ -49,9 +49,6 @@ parse(int key, char *arg, struct argp_state *state)
 	struct args *args = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
 	case 'a':
 		args->all = true;
 		return 0;
@@ -65,7 +62,7 @@ parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "the number of an alarm is missing");
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return ctl_parse_rest(key, arg, state, args->ctl);
 	}
 }
 

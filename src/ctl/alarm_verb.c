@@ -3,7 +3,6 @@
  * `alarms VERB ALARM`: what an operator at the server does with an alarm.  It asks the
  * running daemon.  Owner: the main thread.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -31,9 +30,6 @@ parse(int key, char *arg, struct argp_state *state)
 	struct args *args = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
 	case 't':
 		args->text = arg;
 		return 0;
@@ -62,7 +58,7 @@ parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "the number of an alarm is missing");
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return ctl_parse_rest(key, arg, state, args->ctl);
 	}
 }
 

@@ -4,7 +4,6 @@
  * (sql/005_address_book.sql); here it becomes a list of tasks by site, and how many
  * there were before.  Owner: the main thread.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,16 +49,13 @@ parse(int key, char *arg, struct argp_state *state)
 	struct args *args = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
 	case ARGP_KEY_ARG:
 		if (args->n_sites == SITES_MAX)
 			argp_error(state, "more than %d sites", SITES_MAX);
 		args->sites[args->n_sites++] = arg;
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return ctl_parse_rest(key, arg, state, args->ctl);
 	}
 }
 

@@ -6,7 +6,6 @@
  *
  * Owner: the main thread.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -94,9 +93,6 @@ parse(int key, char *arg, struct argp_state *state)
 	struct args *args = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
 	case KEY_DESK:
 		args->desk = arg;
 		return 0;
@@ -124,7 +120,7 @@ parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--site is missing");
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return ctl_parse_rest(key, arg, state, args->ctl);
 	}
 }
 

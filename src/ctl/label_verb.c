@@ -3,7 +3,6 @@
  * `gatehousectl door label`: which doors, and into which files.  Owner: the main
  * thread.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,9 +69,6 @@ parse(int key, char *arg, struct argp_state *state)
 	struct args *args = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
 	case 's':
 		args->site = arg;
 		return 0;
@@ -99,7 +95,7 @@ parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "expected either --site or doors by their codes");
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return ctl_parse_rest(key, arg, state, args->ctl);
 	}
 }
 

@@ -3,7 +3,6 @@
  * `site move`: a site goes to another area, and with it to that area's station; its open
  * alarms go along.  Owner: the main thread.
  */
-#include <errno.h>
 
 #include "ctl/control.h"
 #include "ctl/verbs.h"
@@ -29,9 +28,6 @@ parse(int key, char *arg, struct argp_state *state)
 	struct args *args = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
 	case ARGP_KEY_ARG:
 		if (args->n_names == ARRAY_LEN(args->names))
 			argp_error(state, "\"%s\" is too much", arg);
@@ -42,7 +38,7 @@ parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "expected a site and an area");
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return ctl_parse_rest(key, arg, state, args->ctl);
 	}
 }
 

@@ -94,9 +94,6 @@ file_parse(int key, char *arg, struct argp_state *state)
 	struct file_args *args = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
 	case KEY_DRY_RUN:
 		args->dry_run = true;
 		return 0;
@@ -112,7 +109,7 @@ file_parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "a file is missing");
 		return EINVAL;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return ctl_parse_rest(key, arg, state, args->ctl);
 	}
 }
 
@@ -163,9 +160,6 @@ put_parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	}
 	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num >= COLUMNS_BY_PLACE)
 			argp_error(state, "\"%s\" is too much", arg);
@@ -176,7 +170,7 @@ put_parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "expected CODE and NAME");
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return ctl_parse_rest(key, arg, state, args->ctl);
 	}
 }
 

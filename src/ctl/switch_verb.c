@@ -36,9 +36,6 @@ switch_parse(int key, char *arg, struct argp_state *state)
 	struct args *args = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
 	case ARGP_KEY_ARG:
 		if (args->n_names == NAMES_MAX)
 			argp_error(state, "more than %d names", NAMES_MAX);
@@ -48,7 +45,7 @@ switch_parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "a name is missing");
 		return EINVAL;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return ctl_parse_rest(key, arg, state, args->ctl);
 	}
 }
 

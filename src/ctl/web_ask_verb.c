@@ -4,7 +4,6 @@
  * its configuration is.
  * Owner: the main thread.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,9 +45,6 @@ parse(int key, char *arg, struct argp_state *state)
 	struct args *args = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
 	case KEY_WEB:
 		args->web_config = arg;
 		return 0;
@@ -56,7 +52,7 @@ parse(int key, char *arg, struct argp_state *state)
 		ctl_parse_word(state, &args->console, arg);
 		return 0;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return ctl_parse_rest(key, arg, state, args->ctl);
 	}
 }
 

@@ -26,9 +26,6 @@ parse(int key, char *arg, struct argp_state *state)
 	struct args *args = state->input;
 
 	switch (key) {
-	case ARGP_KEY_INIT:
-		ctl_parse_init(state, args->ctl);
-		return 0;
 	case KEY_WEB:
 		args->web_config = arg;
 		return 0;
@@ -42,7 +39,7 @@ parse(int key, char *arg, struct argp_state *state)
 		argp_error(state, "expected a name");
 		return ARGP_ERR_UNKNOWN;
 	default:
-		return ARGP_ERR_UNKNOWN;
+		return ctl_parse_rest(key, arg, state, args->ctl);
 	}
 }
 
