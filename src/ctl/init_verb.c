@@ -108,19 +108,24 @@ find_owner(struct args *args, struct err *err)
 	if (found == NULL)
 		return err_invalid(err, "there is no user \"%s\"; make one, or name one by --user",
 				   user);
+	args->user = user;
 	args->wish.owner = (struct files_owner){found->pw_uid, found->pw_gid};
 	return RC_OK;
 }
 
+/* What the daemon's user makes in the database and on the disk is the daemon's. */
 static void
-say_next(const char *config)
+say_next(const char *config, const char *user)
 {
+	char *as = user != NULL ? xasprintf("runuser -u %s -- ", user) : xstrdup("");
+
 	(void)printf("next:\n"
-		     "  gatehousectl -c %s migrate\n"
+		     "  %sgatehousectl -c %s migrate\n"
 		     "  gatehousectl -c %s setup apply site.yaml\n"
 		     "  gatehousectl -c %s controller add NAME --site CODE\n"
-		     "  gatehoused -c %s\n",
-		     config, config, config, config);
+		     "  %sgatehoused -c %s\n",
+		     as, config, config, config, as, config);
+	free(as);
 }
 
 int
@@ -152,7 +157,7 @@ verb_init(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
 	if (find_owner(&args, &err) != RC_OK || init_make(&args.wish, stdout, &err) != RC_OK)
 		return ctl_failed(&err);
 	config = init_config_path(&args.wish);
-	say_next(config);
+	say_next(config, args.user);
 	free(config);
 	return CTL_DONE;
 }
