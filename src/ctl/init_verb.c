@@ -115,16 +115,19 @@ find_owner(struct args *args, struct err *err)
 
 /* What the daemon's user makes in the database and on the disk is the daemon's. */
 static void
-say_next(const char *config, const char *user)
+say_next(const char *config, const char *user, bool for_system)
 {
 	char *as = user != NULL ? xasprintf("runuser -u %s -- ", user) : xstrdup("");
 
 	(void)printf("next:\n"
 		     "  %sgatehousectl -c %s migrate\n"
 		     "  gatehousectl -c %s setup apply site.yaml\n"
-		     "  gatehousectl -c %s controller add NAME --site CODE\n"
-		     "  %sgatehoused -c %s\n",
-		     as, config, config, config, as, config);
+		     "  gatehousectl -c %s controller add NAME --site CODE\n",
+		     as, config, config, config);
+	if (for_system)
+		(void)printf("  systemctl enable --now gatehoused\n");
+	else
+		(void)printf("  %sgatehoused -c %s\n", as, config);
 	free(as);
 }
 
@@ -157,7 +160,7 @@ verb_init(struct ctl *ctl, const struct verb *verb, int argc, char **argv)
 	if (find_owner(&args, &err) != RC_OK || init_make(&args.wish, stdout, &err) != RC_OK)
 		return ctl_failed(&err);
 	config = init_config_path(&args.wish);
-	say_next(config, args.user);
+	say_next(config, args.user, args.wish.dir == NULL);
 	free(config);
 	return CTL_DONE;
 }
