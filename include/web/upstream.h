@@ -52,9 +52,10 @@ void upstreams_free(struct upstreams **upstreams);
 /* Reads the folder; stations that are there already stay as they are.  RC_INVALID
  * names the file and what is wrong; what was read until then stays. */
 enum rc upstreams_load(struct upstreams *upstreams, struct err *err) MUST_CHECK;
-size_t upstreams_count(const struct upstreams *upstreams);
-/* How many have their connection. */
-size_t upstreams_connected(const struct upstreams *upstreams);
+/* How many stations there is a console for; and how many have a connection, whatever the
+ * right. */
+size_t upstreams_stations(const struct upstreams *upstreams);
+size_t upstreams_stations_connected(const struct upstreams *upstreams);
 
 /* The console of ours for that station with that right, or a smaller one where there is
  * no other; NULL when none is enrolled for it. */

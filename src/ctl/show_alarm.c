@@ -10,7 +10,7 @@
 #include "ctl/show.h"
 #include "ctl/text.h"
 
-enum { SEVERITY_WIDTH = 8, STATE_WIDTH = 14, KIND_WIDTH = 24, SAID_WIDTH = 40 };
+enum { SEVERITY_WIDTH = 8, STATE_WIDTH = 23, KIND_WIDTH = 24, SAID_WIDTH = 40 };
 
 static const char *
 text_at(const json_t *line, const char *name)

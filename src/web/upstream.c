@@ -496,30 +496,56 @@ upstreams_load(struct upstreams *upstreams, struct err *err)
 	return fs_list(upstreams->conf.consoles_dir, load_one, &load, err);
 }
 
-size_t
-upstreams_count(const struct upstreams *upstreams)
+/* A station has a console for each right; those of others are not counted.  Consoles that
+ * are ready, or all of them. */
+static bool
+upstream_counts(const struct upstream *upstream, bool ready)
+{
+	return upstream->station != NULL && (!ready || upstream->state == UPSTREAM_READY);
+}
+
+/* Whether a console before this one counted for the same station. */
+static bool
+upstreams_counted(const struct upstreams *upstreams, const struct upstream *this, bool ready)
+{
+	const struct upstream *before;
+
+	LIST_FOREACH(before, &upstreams->list, in_all)
+	{
+		if (before == this)
+			return false;
+		if (upstream_counts(before, ready) &&
+		    strcmp(before->console.station, this->console.station) == 0)
+			return true;
+	}
+	return false;
+}
+
+static size_t
+upstreams_count_stations(const struct upstreams *upstreams, bool ready)
 {
 	const struct upstream *upstream;
 	size_t n = 0;
 
 	LIST_FOREACH(upstream, &upstreams->list, in_all)
 	{
-		n += upstream->station != NULL;
+		if (upstream_counts(upstream, ready) &&
+		    !upstreams_counted(upstreams, upstream, ready))
+			n++;
 	}
 	return n;
 }
 
 size_t
-upstreams_connected(const struct upstreams *upstreams)
+upstreams_stations(const struct upstreams *upstreams)
 {
-	const struct upstream *upstream;
-	size_t n = 0;
+	return upstreams_count_stations(upstreams, false);
+}
 
-	LIST_FOREACH(upstream, &upstreams->list, in_all)
-	{
-		n += upstream->station != NULL && upstream->state == UPSTREAM_READY;
-	}
-	return n;
+size_t
+upstreams_stations_connected(const struct upstreams *upstreams)
+{
+	return upstreams_count_stations(upstreams, true);
 }
 
 struct upstreams *

@@ -170,8 +170,8 @@ web_status(const struct web *web)
 		"timed_out_total", (json_int_t)https.timed_out_total, "pages",
 		(json_int_t)feeds_count(web->feeds), "sessions",
 		(json_int_t)sessions_count(web->sessions), "stations",
-		(json_int_t)upstreams_count(web->upstreams), "stations_connected",
-		(json_int_t)upstreams_connected(web->upstreams), "register_known",
+		(json_int_t)upstreams_stations(web->upstreams), "stations_connected",
+		(json_int_t)upstreams_stations_connected(web->upstreams), "register_known",
 		directory_is_known(web->directory), "webhooks", webhooks_status(web->webhooks));
 }
 
@@ -231,7 +231,7 @@ web_second(void *arg)
 	(void)sd_notifyf(
 		0, "WATCHDOG=1\nSTATUS=%zu pages, %zu sessions, %zu of %zu stations connected",
 		feeds_count(web->feeds), sessions_count(web->sessions),
-		upstreams_connected(web->upstreams), upstreams_count(web->upstreams));
+		upstreams_stations_connected(web->upstreams), upstreams_stations(web->upstreams));
 }
 
 static void
@@ -478,7 +478,7 @@ web_reload(struct web *web)
 	if (web->webhooks != NULL)
 		webhooks_reload(web->webhooks);
 	web_ask_directory(web);
-	log_info("web", "loaded again stations=%zu", upstreams_count(web->upstreams));
+	log_info("web", "loaded again stations=%zu", upstreams_stations(web->upstreams));
 }
 
 static void
@@ -504,7 +504,7 @@ web_run(struct web *web)
 		must(signals[i] != NULL && event_add(signals[i], NULL) == 0);
 	}
 	log_info("web", "ready version=%s address=%s port=%u stations=%zu", GATEHOUSE_VERSION,
-		 web->settings.address, web->port, upstreams_count(web->upstreams));
+		 web->settings.address, web->port, upstreams_stations(web->upstreams));
 	(void)sd_notify(0, "READY=1");
 	loop_run(web->loop);
 	(void)sd_notify(0, "STOPPING=1");

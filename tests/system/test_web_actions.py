@@ -91,6 +91,14 @@ def test_the_first_wins_and_the_second_is_told_by_whom(desk, lead, controller):
     assert "desk-north" in second.json["by"] and second.json["at"]
 
 
+def test_a_station_is_counted_once_whoever_watches_it(web, town, desk, lead):
+    """Each has a console for either right; guards that it is stations that are counted."""
+    assert len(list((web.home / "consoles").glob("web-*"))) == 2 * len(town.estate.stations)
+    status = web.status()
+    assert status["stations"] == len(town.estate.stations)
+    assert status["stations_connected"] == 1, "only the north is watched, by both"
+
+
 def test_what_still_stands_is_closed_by_a_supervisor_alone(desk, lead, controller):
     alarm = raise_alarm(controller, desk, "KIND_TAMPER_READER", "tamper.reader")
     assert alarm["supervised"]

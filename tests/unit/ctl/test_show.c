@@ -18,6 +18,7 @@
 #include "ctl/show.h"
 #include "ctl/table.h"
 #include "ctl/text.h"
+#include "wire/alarm.h"
 
 static const struct table_column columns[] = {
 	{"name", TABLE_TEXT},
@@ -173,10 +174,30 @@ test_alarm_is_one_harmless_line(void **state)
 	(void)state;
 	assert_null(strchr(text, '\x1b'));
 	assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
-	assert_non_null(strstr(text, "2023-11-14 22:13:20.123  high      unacknowledged  "
+	assert_non_null(strstr(text, "2023-11-14 22:13:20.123  high      unacknowledged           "
 				     "door.forced"));
 	assert_non_null(strstr(text, "Entrance ?[2J, Mill, 1 Mill Lane  [mill-1]  x2  SILENT\n"));
 	free(text);
+}
+
+/* Guards that the column is as wide as the longest word that may stand in it. */
+static void
+test_columns_of_alarms_are_straight(void **state)
+{
+	(void)state;
+	for (unsigned i = 1; i < ALARM_STATES; i++) {
+		char *json = xasprintf("{\"alarm_id\":1,\"kind\":\"door.forced\",\"severity\":"
+				       "\"critical\",\"state\":\"%s\",\"durable_time_us\":"
+				       "1700000000123456}",
+				       alarm_state_name(i));
+		char *text = shown(alarm_plain, json);
+		size_t column = strlen("2023-11-14 22:13:20.123  critical  "
+				       "returned_unacknowledged  ");
+
+		assert_int_equal(strstr(text, "door.forced") - text, column);
+		free(text);
+		free(json);
+	}
 }
 
 /* Guards that it is told who acted, and that what he said can't fill the screen. */
@@ -304,6 +325,7 @@ main(void)
 		cmocka_unit_test(test_status_with_all),
 		cmocka_unit_test(test_status_of_another_version),
 		cmocka_unit_test(test_alarm_is_one_harmless_line),
+		cmocka_unit_test(test_columns_of_alarms_are_straight),
 		cmocka_unit_test(test_who_acted),
 		cmocka_unit_test(test_colour_goes_by_severity),
 		cmocka_unit_test(test_remarks_of_the_stream),
