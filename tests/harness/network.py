@@ -5,6 +5,7 @@ Cut off means that packets vanish in both directions and nobody is told: what a
 dead router does, and what no close of a socket can imitate.  Needs root.
 """
 
+import ipaddress
 import itertools
 import os
 import subprocess
@@ -32,10 +33,9 @@ class Network:
         self.name = f"gatehouse-{os.getpid()}-{number}"
         # at most 15 letters
         self._link = f"gh{os.getpid() % 1000000}x{number}"
-        # the range for tests between networks, RFC 2544: a /29 for each
-        net = f"198.18.{os.getpid() % 256}.{number * 8}".rsplit(".", 1)
-        self._outside, self.steady, self.shaky = (
-            f"{net[0]}.{int(net[1]) + i}" for i in (1, 2, 3))
+        # the range for tests between networks, RFC 2544, 198.18.0.0/15: a /29 for each
+        net = ipaddress.ip_address("198.18.0.0") + 8 * (os.getpid() % 1024 * 16 + number)
+        self._outside, self.steady, self.shaky = (str(net + i) for i in (1, 2, 3))
         self.prefix = ["ip", "netns", "exec", self.name]
         self._made = False
 

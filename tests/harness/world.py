@@ -7,6 +7,8 @@ condition; when the deadline passes, the error says what was waited for and what
 was seen last.
 """
 
+import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -23,6 +25,8 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[2]
 DEADLINE_S = 120
 POLL_S = 0.05
+# below the range that the kernel gives to outgoing connections: those come and go
+PORTS = range(20000, 32000)
 
 
 class Failed(Exception):
@@ -59,16 +63,26 @@ def make_folder():
     return folder
 
 
-def free_port():
-    """Below the range that the kernel gives to outgoing connections: those come and go."""
-    while True:
-        port = random.randrange(20000, 32000)
-        with socket.socket() as probe:
-            try:
+class _Ports:
+    """Each given once, and to one process of the machine: a port is free until the program
+    that it is for listens, and tests run side by side.  The lock of a byte goes with us."""
+
+    def __init__(self):
+        self._file = open(pathlib.Path(tempfile.gettempdir()) / f"gatehouse-ports-{os.getuid()}",
+                          "ab")
+        begin = random.choice(PORTS)
+        self._left = itertools.chain(range(begin, PORTS.stop), range(PORTS.start, begin))
+
+    def take(self):
+        for port in self._left:
+            with contextlib.suppress(OSError), socket.socket() as probe:
+                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
                 probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
+                return port
+        raise Failed(f"all ports of {PORTS} were given, or are in use")
+
+
+free_port = _Ports().take
 
 
 class Postgres:

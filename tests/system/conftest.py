@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Worlds for the system tests: one PostgreSQL for all, a database and a daemon for each.
+"""Worlds for the system tests: one PostgreSQL for all that one
+pytest runs, a database and a daemon for each.
 
 GATEHOUSE_KEEP=1 in the environment leaves the folders behind for a look.
 """

@@ -92,16 +92,35 @@ def test_takes_records_while_postgresql_is_gone(world, postgres):
     assert_ledger_holds(world)
 
 
+def stop_idle_backend(world):
+    """Stops the store's own backend between two transactions: in the middle of one it could
+    have a lock in its hand, and everybody would hang, not it alone."""
+    def backend():
+        return world.sql("select pid, state from pg_stat_activity"
+                         " where datname = current_database() and wait_event = 'ClientRead'"
+                         " and application_name like 'gatehoused%'")
+
+    def stop():
+        # it can't be given work meanwhile
+        world.daemon.signal(signal.SIGSTOP)
+        try:
+            (pid, state), = wait_until("the backend waits for the daemon", backend)
+            if state == "idle":
+                os.kill(int(pid), signal.SIGSTOP)
+                return int(pid)
+        finally:
+            world.daemon.signal(signal.SIGCONT)
+        return None
+    return wait_until("the backend is idle", stop)
+
+
 def test_a_postgresql_that_hangs_is_left_and_found_again(make_world):
     world = make_world()
     world.configure({"postgresql.statement_timeout_s": 2})
     world.start()
     sim = load(world)
     wait_until("records", lambda: taken(world) > 1000)
-    backend = world.value("select pid from pg_stat_activity"
-                          " where datname = current_database() and pid <> pg_backend_pid()"
-                          " and application_name like 'gatehoused%' limit 1")
-    os.kill(backend, signal.SIGSTOP)
+    backend = stop_idle_backend(world)
     try:
         before = taken(world)
         wait_until("acknowledged meanwhile", lambda: taken(world) > before + 5000)
