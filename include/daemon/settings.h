@@ -73,6 +73,7 @@ struct settings {
 	int64_t connect_timeout_s;     /* 5 */
 	int64_t statement_timeout_s;   /* 15 */
 	int64_t retry_ms;              /* 1000 */
+	int64_t retry_max_ms;          /* 15000 */
 	int64_t partitions_ahead_days; /* 7 */
 	int64_t stop_timeout_ms;       /* flush at stop for at most so long, 10000 */
 

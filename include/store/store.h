@@ -14,8 +14,8 @@
  * "gatehouse_register" says that it changed, and makes the partitions of the
  * coming days.
  *
- * Never blocks anyone: while PostgreSQL is away it waits and tries again, and
- * the journal keeps what is not stored.
+ * Never blocks anyone: while PostgreSQL is away it waits and tries again, after ever
+ * longer pauses, and the journal keeps what is not stored.
  */
 #ifndef GATEHOUSE_STORE_STORE_H
 #define GATEHOUSE_STORE_STORE_H
@@ -32,7 +32,8 @@ struct store_conf {
 	uint64_t batch_wait_ms; /* gather for so long when little comes in */
 	uint64_t connect_timeout_s;
 	uint64_t statement_timeout_s; /* a server that hangs is left after this */
-	uint64_t retry_ms;            /* between attempts to connect */
+	/* Between sessions that stored nothing, doubled from one to the next up to the most. */
+	uint64_t retry_ms, retry_max_ms;
 	uint64_t partitions_ahead_days;
 	/* Not NULL: cards and rights are to be loaded once, with the first session, and handed
 	 * on as they are at the cursor.  Borrowed for ever. */
@@ -60,6 +61,7 @@ struct store_status {
 	uint64_t batches, slow_batches;
 	int64_t last_commit_us;
 	uint64_t register_loads;
+	uint64_t pause_ms; /* between the last session that failed and the one after it */
 };
 
 struct store_hooks {

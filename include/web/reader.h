@@ -37,6 +37,9 @@ void reader_mail_free(struct reader_mail **mail);
 struct reader_conf {
 	const char *conninfo;
 	uint64_t connect_timeout_ms, statement_timeout_ms;
+	/* Behind an attempt to connect or a question that had no answer, doubled from one to
+	 * the next up to the most; what is asked meanwhile fails at once. */
+	uint64_t retry_ms, retry_max_ms;
 	struct mailbox *answers;
 };
 

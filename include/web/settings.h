@@ -53,6 +53,7 @@ struct web_settings {
 	/* postgresql */
 	char *conninfo;
 	int64_t connect_timeout_s, statement_timeout_ms;
+	int64_t postgresql_retry_ms, postgresql_retry_max_ms;
 	int64_t refresh_s; /* the consoles' rights */
 	int64_t kept_s;    /* so old may they be at a start without PostgreSQL */
 	int64_t questions_max;

@@ -162,6 +162,7 @@ gatehoused_open_store(struct gatehoused *daemon, struct err *err)
 		.connect_timeout_s = (uint64_t)settings->connect_timeout_s,
 		.statement_timeout_s = (uint64_t)settings->statement_timeout_s,
 		.retry_ms = (uint64_t)settings->retry_ms,
+		.retry_max_ms = (uint64_t)settings->retry_max_ms,
 		.partitions_ahead_days = (uint64_t)settings->partitions_ahead_days,
 		.from_first = daemon->accept_journal_loss,
 	};

@@ -147,7 +147,12 @@ static const struct conf_key settings_keys[] = {
 	    "A server that does not answer for so long is left, and its batch stored again "
 	    "after reconnecting. Longer than the slowest batch."),
 	INT("postgresql.retry_ms", retry_ms, "1000", 10, 60000, "ms",
-	    "Pause between attempts to connect. Records gather in the journal meanwhile."),
+	    "Pause before another attempt to connect; with chance in it. Records gather in the "
+	    "journal meanwhile."),
+	INT("postgresql.retry_max_ms", retry_max_ms, "15000", 10, 600000, "ms",
+	    "While nothing can be stored, each pause is twice as long as the one before, up to "
+	    "this: an attempt on a server that hangs leaves a process behind there. What is less "
+	    "than postgresql.retry_ms counts as that."),
 	INT("postgresql.partitions_ahead_days", partitions_ahead_days, "7", 1, 365, "days",
 	    "Partitions of so many coming days are made beforehand. Longer than PostgreSQL may "
 	    "ever be away from this daemon."),

@@ -160,6 +160,8 @@ commit_batch(struct store *s, struct err *err)
 	s->expect_duplicates = tally.duplicates > 0;
 	store_set_cursor(s, s->batch.end);
 	store_count_batch(s, &tally);
+	/* only now: that PostgreSQL let us in doesn't say that it works */
+	backoff_succeeded(&s->backoff);
 	batch_restart(&s->batch, s->cursor);
 	return RC_OK;
 }

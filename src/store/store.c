@@ -99,7 +99,7 @@ store_report_up(struct store *s)
 }
 
 static void
-store_report_down(struct store *s, const struct err *err)
+store_report_down(struct store *s, uint64_t pause_ms, const struct err *err)
 {
 	/* only this thread writes the status: it may read it without the lock */
 	bool same = s->status.state == s->down_state && strcmp(s->status.reason, err->msg) == 0;
@@ -109,16 +109,21 @@ store_report_down(struct store *s, const struct err *err)
 	if (!same)
 		s->pace_down = (struct log_pace){0};
 	if (log_pace_ok(&s->pace_down, DOWN_LOG_MS, &held_back))
-		log_warning("store", "not storing: %s; trying again every %llu ms", err->msg,
-			    (unsigned long long)s->conf.retry_ms);
+		log_warning("store",
+			    "not storing: %s; trying again in %llu ms, later after at most %llu ms",
+			    err->msg, (unsigned long long)pause_ms,
+			    (unsigned long long)s->backoff.most_ms);
+	status_lock(s);
+	s->status.pause_ms = pause_ms;
+	status_unlock(s);
 	store_set_state(s, s->down_state, err->msg);
 }
 
 /* Between two sessions. */
 static void
-store_pause(struct store *s)
+store_pause(struct store *s, uint64_t pause_ms)
 {
-	uint64_t until_ms = clock_mono_ms() + s->conf.retry_ms;
+	uint64_t until_ms = clock_mono_ms() + pause_ms;
 
 	while (!store_is_stopping(s)) {
 		uint64_t now_ms = clock_mono_ms();
@@ -139,6 +144,7 @@ store_run(void *arg)
 
 	for (;;) {
 		struct err err = {0};
+		uint64_t pause_ms;
 		enum rc rc = store_session_open(s, &err);
 
 		if (rc == RC_OK) {
@@ -148,11 +154,12 @@ store_run(void *arg)
 		store_session_close(s);
 		if (rc == RC_EOF)
 			break;
-		store_report_down(s, &err);
+		pause_ms = backoff_failed(&s->backoff);
+		store_report_down(s, pause_ms, &err);
 		/* the journal keeps what is left, for the next start */
 		if (store_is_stopping(s))
 			break;
-		store_pause(s);
+		store_pause(s, pause_ms);
 	}
 	log_info("store", "stopped position=%llu left_bytes=%llu", (unsigned long long)s->cursor,
 		 (unsigned long long)(journal_durable(s->journal) - s->cursor));
@@ -211,6 +218,7 @@ store_new(struct store **store, const struct store_conf *conf, struct journal *j
 	atomic_init(&s->reload, false);
 	store_format_journal_id(s);
 	link_init(&s->link, &s->link_conf, &s->box, &s->stop_at_ms);
+	backoff_init(&s->backoff, conf->retry_ms, conf->retry_max_ms);
 	heard_init(&s->heard);
 	copy_init(&s->copy, &s->link, &s->heard, conf->node);
 	batch_init(&s->batch, conf->batch_records, conf->batch_bytes);

@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "base/backoff.h"
 #include "base/log.h"
 #include "batch.h"
 #include "copy.h"
@@ -63,6 +64,7 @@ struct store {
 	bool expect_duplicates;    /* the last batch had some: begin with the slow path */
 	bool expect_refusals;      /* the last batch had some: begin with the sieve */
 	struct log_pace pace_down, pace_refused;
+	struct backoff backoff; /* a session has succeeded when it stored something */
 };
 
 /* ---- store.c --------------------------------------------------------------- */

@@ -16,11 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
-
-/* After an attempt to connect that failed, questions fail at once for so long. */
-enum { READER_PAUSE_MS = 1000 };
 
 static const struct {
 	const char *sql;
@@ -37,8 +35,9 @@ struct reader {
 	struct mailbox box;
 	pthread_t thread;
 	PGconn *conn;
-	uint64_t not_before_ms; /* no attempt to connect before */
-	struct err why;         /* the last one failed */
+	struct backoff backoff; /* has succeeded with an answer */
+	uint64_t not_before_ms; /* no attempt to connect before; questions fail at once */
+	struct err why;         /* that is so */
 	bool was_good;
 	atomic_bool stop; /* set by the owner of the answers */
 };
@@ -122,6 +121,13 @@ reader_connect(struct reader *reader, struct err *err)
 	return RC_OK;
 }
 
+static void
+reader_pause(struct reader *reader, const struct err *why)
+{
+	reader->why = *why;
+	reader->not_before_ms = clock_mono_ms() + backoff_failed(&reader->backoff);
+}
+
 /* A connection that is good, or why there is none. */
 static enum rc
 reader_need_connection(struct reader *reader, struct err *err)
@@ -140,8 +146,7 @@ reader_need_connection(struct reader *reader, struct err *err)
 	if (rc == RC_OK) {
 		log_info("reader", "postgresql connected");
 	} else {
-		reader->why = *err;
-		reader->not_before_ms = clock_mono_ms() + READER_PAUSE_MS;
+		reader_pause(reader, err);
 		if (reader->was_good)
 			log_warning("reader", "postgresql lost: %s", err->msg);
 	}
@@ -153,10 +158,8 @@ reader_need_connection(struct reader *reader, struct err *err)
 
 /* Until the whole answer is here. */
 static enum rc
-reader_collect(struct reader *reader, struct err *err)
+reader_collect(struct reader *reader, uint64_t deadline_ms, struct err *err)
 {
-	uint64_t deadline_ms = clock_mono_ms() + reader->conf.statement_timeout_ms;
-
 	while (PQisBusy(reader->conn)) {
 		if (reader_wait(reader, POLLIN, deadline_ms, err) != RC_OK)
 			return RC_FAIL;
@@ -181,6 +184,7 @@ static enum rc
 reader_answer(struct reader *reader, struct reader_mail *mail)
 {
 	const char *args[READER_ARGS_MAX];
+	uint64_t deadline_ms;
 	PGresult *result;
 	enum rc rc = reader_need_connection(reader, &mail->err);
 
@@ -188,12 +192,14 @@ reader_answer(struct reader *reader, struct reader_mail *mail)
 		return rc;
 	for (size_t i = 0; i < READER_ARGS_MAX; i++)
 		args[i] = mail->args[i];
+	deadline_ms = clock_mono_ms() + reader->conf.statement_timeout_ms;
 	if (PQsendQueryParams(reader->conn, questions[mail->question].sql,
 			      questions[mail->question].n_args, NULL, args, NULL, NULL, 0) != 1)
 		rc = reader_fail(reader, "ask postgresql", &mail->err);
 	if (rc == RC_OK)
-		rc = reader_collect(reader, &mail->err);
+		rc = reader_collect(reader, deadline_ms, &mail->err);
 	if (rc == RC_OK) {
+		backoff_succeeded(&reader->backoff);
 		result = PQgetResult(reader->conn);
 		rc = reader_take(reader, result, mail);
 		PQclear(result);
@@ -201,6 +207,9 @@ reader_answer(struct reader *reader, struct reader_mail *mail)
 			PQclear(result);
 		return rc;
 	}
+	/* whole, and silent: what it does there goes on without us */
+	if (PQstatus(reader->conn) == CONNECTION_OK)
+		reader_pause(reader, &mail->err);
 	/* an answer may be under way: the connection is of no use any more */
 	PQfinish(reader->conn);
 	reader->conn = NULL;
@@ -246,6 +255,7 @@ reader_start(struct reader **out, const struct reader_conf *conf, struct err *er
 		return rc;
 	}
 	reader->conf = *conf;
+	backoff_init(&reader->backoff, conf->retry_ms, conf->retry_max_ms);
 	reader->was_good = true;
 	if (pthread_create(&reader->thread, NULL, reader_run, reader) != 0) {
 		mailbox_fini(&reader->box);

@@ -86,6 +86,12 @@ static const struct conf_key settings_keys[] = {
 	    "An attempt to connect ends after this."),
 	INT("postgresql.statement_timeout_ms", statement_timeout_ms, "5000", 100, 600000, "ms",
 	    "A question that takes longer is given up. The list of alarms needs none."),
+	INT("postgresql.retry_ms", postgresql_retry_ms, "1000", 10, 60000, "ms",
+	    "Pause before another attempt, after one to connect that failed, or a question that "
+	    "was given up; with chance in it. What is asked meanwhile is refused with 503."),
+	INT("postgresql.retry_max_ms", postgresql_retry_max_ms, "15000", 10, 600000, "ms",
+	    "While nothing is answered, each pause is twice as long as the one before, up to this. "
+	    "What is less than postgresql.retry_ms counts as that."),
 	INT("postgresql.refresh_s", refresh_s, "10", 1, 3600, "s",
 	    "How often it is looked up which consoles there are, and what they may do."),
 	INT("postgresql.kept_s", kept_s, "86400", 0, 31622400, "s",

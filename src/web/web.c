@@ -381,6 +381,8 @@ web_open_reader(struct web *web, struct err *err)
 		.conninfo = s->conninfo,
 		.connect_timeout_ms = (uint64_t)s->connect_timeout_s * WEB_SECOND_MS,
 		.statement_timeout_ms = (uint64_t)s->statement_timeout_ms,
+		.retry_ms = (uint64_t)s->postgresql_retry_ms,
+		.retry_max_ms = (uint64_t)s->postgresql_retry_max_ms,
 		.answers = loop_mailbox(web->loop),
 	};
 	enum rc rc = reader_start(&web->reader, &conf, err);

@@ -13,7 +13,7 @@ import socket
 import ssl
 import time
 
-from harness.world import DEADLINE_S, TOP, Failed, free_port, set_keys, wait_until
+from harness.world import DEADLINE_S, SOON_BACK, TOP, Failed, free_port, set_keys, wait_until
 
 PAGES = TOP / "web"
 
@@ -42,7 +42,8 @@ class Web:
             text = self.config.read_text()
             self.config.unlink()
             self.config.write_text(text)
-        self.configure({"http.address": "127.0.0.1", "http.port": self.port, **(settings or {})})
+        self.configure({"http.address": "127.0.0.1", "http.port": self.port, **SOON_BACK,
+                        **(settings or {})})
 
     def configure(self, settings):
         set_keys(self.config, settings)

@@ -27,6 +27,8 @@ DEADLINE_S = 120
 POLL_S = 0.05
 # below the range that the kernel gives to outgoing connections: those come and go
 PORTS = range(20000, 32000)
+# an outage of PostgreSQL ends for a program soon after it has ended
+SOON_BACK = {"postgresql.retry_max_ms": 1000}
 
 
 class Failed(Exception):
@@ -233,7 +235,7 @@ class World:
             "--host", "127.0.0.1", "--conninfo", self.conninfo, "--port", self.port,
             "--console-port", self.console_port)
         # a fleet's ledger expects a change for each of its alarms, however close together
-        self.configure({"desk.merge_ms": 0})
+        self.configure({"desk.merge_ms": 0, **SOON_BACK})
         # init lets the world in; nobody else is to find us
         self.config.write_text(self.config.read_text().replace("0.0.0.0", "127.0.0.1"))
 

@@ -14,6 +14,7 @@ FAKES_journal/test_loss := $(FAKE_FS)
 FAKES_base/test_fs_fake := $(FAKE_FS)
 
 # a clock and timers that the test moves
+FAKES_web/test_reader := clock
 FAKES_fleet/test_roster := clock loop
 FAKES_fleet/test_sessions := clock loop
 FAKES_fleet/test_short := clock loop

@@ -15,7 +15,7 @@
 #include "store/store.h"
 #include "wire/entry.h"
 
-enum { FEED_GROUP_BYTES = 4 * 1024 * 1024, FEED_PATIENCE_MS = 60 * 1000 };
+enum { FEED_GROUP_BYTES = 4 * 1024 * 1024, FEED_PATIENCE_MS = 60 * 1000, FEED_RETRY_MS = 20 };
 
 /* A Friday, 10:00 UTC; far from any partition that is made ahead. */
 static const int64_t feed_time_us = 1578045600000000;
@@ -85,7 +85,8 @@ feed_open(struct feed *feed, const struct pg *pg, const char *name)
 		feed->conf.connect_timeout_s > 0 ? feed->conf.connect_timeout_s : 10;
 	feed->conf.statement_timeout_s =
 		feed->conf.statement_timeout_s > 0 ? feed->conf.statement_timeout_s : 30;
-	feed->conf.retry_ms = 20;
+	feed->conf.retry_ms = FEED_RETRY_MS;
+	feed->conf.retry_max_ms = feed->conf.retry_max_ms > 0 ? feed->conf.retry_max_ms : 100;
 	feed->conf.partitions_ahead_days = 2;
 	pthread_mutex_init(&feed->lock, NULL);
 	if (mailbox_init(&feed->back, &err) != RC_OK ||

@@ -2,7 +2,7 @@
 /*
  * PostgreSQL dies, hangs, goes back in time, loses answers, belongs to somebody
  * else: whatever happens, in the end each record is there once, or the store says
- * why it is not.
+ * why it is not.  That it is asked ever less often meanwhile is guarded, too.
  */
 #include <signal.h>
 #include <sys/socket.h>
@@ -11,6 +11,13 @@
 #include "scene.h"
 
 #define BACKEND "FROM pg_stat_activity WHERE application_name = 'gatehoused node 7'"
+
+/* The backend ends in the commit, until the function is dropped. */
+#define CUT_EACH_COMMIT                                                                            \
+	"CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"                       \
+	" PERFORM pg_terminate_backend(pg_backend_pid()); RETURN new; END $$;"                     \
+	"CREATE CONSTRAINT TRIGGER cut AFTER UPDATE ON cursors DEFERRABLE INITIALLY"               \
+	" DEFERRED FOR EACH ROW EXECUTE FUNCTION cut()"
 
 static int
 prepare_feed(void **state)
@@ -109,6 +116,48 @@ test_server_stops_at_once_and_comes_back(void **state)
 	expect_records(6000);
 }
 
+/* Until a session failed, and the pause behind it is within these. */
+static void
+await_pause(uint64_t least_ms, uint64_t most_ms)
+{
+	uint64_t until_ms = clock_mono_ms() + FEED_PATIENCE_MS;
+
+	for (;;) {
+		uint64_t pause_ms = feed_status(&feed).pause_ms;
+
+		if (pause_ms >= least_ms && pause_ms <= most_ms)
+			return;
+		if (clock_mono_ms() > until_ms)
+			fail_msg("pause of %llu ms, expected %llu .. %llu ms",
+				 (unsigned long long)pause_ms, (unsigned long long)least_ms,
+				 (unsigned long long)most_ms);
+		feed_nap();
+	}
+}
+
+/*
+ * PostgreSQL lets the store in, and each of its commits is the end of the session: pauses
+ * grow to the most all the same.  A batch that is stored makes the next one a first one.
+ */
+static void
+test_pauses_grow_until_something_is_stored(void **state)
+{
+	(void)state;
+	feed.conf.retry_max_ms = FEED_RETRY_MS * 16;
+	open_and_start("pauses");
+	feed_plain_records(&feed, 1, 10);
+	feed_await_stored(&feed);
+	assert_int_equal(feed_status(&feed).pause_ms, 0);
+	pg_do(conn, CUT_EACH_COMMIT);
+	feed_plain_records(&feed, 11, 20);
+	await_pause(FEED_RETRY_MS * 8, FEED_RETRY_MS * 16);
+	pg_do(conn, "DROP FUNCTION cut CASCADE");
+	feed_await_stored(&feed);
+	expect_records(20);
+	cut_off();
+	await_pause(1, FEED_RETRY_MS);
+}
+
 static void
 test_stop_while_the_server_is_down(void **state)
 {
@@ -203,10 +252,7 @@ test_commit_that_did_not_happen(void **state)
 {
 	(void)state;
 	open_and_start("undone");
-	pg_do(conn, "CREATE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN"
-		    " PERFORM pg_terminate_backend(pg_backend_pid()); RETURN new; END $$;"
-		    "CREATE CONSTRAINT TRIGGER cut AFTER UPDATE ON cursors DEFERRABLE INITIALLY"
-		    " DEFERRED FOR EACH ROW EXECUTE FUNCTION cut()");
+	pg_do(conn, CUT_EACH_COMMIT);
 	feed_plain_records(&feed, 1, 10);
 	feed_await_state(&feed, STORE_DOWN);
 	pg_expect(conn, "SELECT count(*) FROM records", "0");
@@ -342,6 +388,7 @@ main(void)
 #define with_feed(test) cmocka_unit_test_setup_teardown(test, prepare_feed, scene_close_feed)
 	const struct CMUnitTest tests[] = {
 		with_feed(test_server_stops_at_once_and_comes_back),
+		with_feed(test_pauses_grow_until_something_is_stored),
 		with_feed(test_stop_while_the_server_is_down),
 		with_feed(test_backend_that_hangs_is_left),
 		with_feed(test_second_host_when_the_first_is_silent),
