@@ -57,6 +57,8 @@ struct stream_limits {
 	 * that is kept of what on_bytes did not use up.  Above the longest message. */
 	size_t read_budget_bytes;
 	size_t output_limit_bytes; /* waiting to be sent */
+	/* Small buffers that are there from the beginning; up to STREAM_SPARES gather anyway. */
+	size_t spare_buffers;
 	/* Sockets that stay for a moment behind stream_close(), so that a reset does not
 	 * take away what was said last; for how long, and how many, at most. */
 	uint64_t linger_ms;
@@ -101,10 +103,16 @@ void stream_hand_over(struct stream *stream, const struct stream_hooks *hooks, v
 /* Queues bytes; they leave at the end of the turn.  RC_AGAIN when the output
  * limit or memory is reached: nothing was queued. */
 enum rc stream_write(struct stream *stream, const void *bytes, size_t n) MUST_CHECK;
+/* Sends what is queued now, and not at the end of the turn: for whoever answers many, one
+ * after the other.  The stream may be over afterwards, and on_drained and on_closed have been
+ * called within it. */
+void stream_push(struct stream *stream);
 /* Bytes queued and not with the kernel yet. */
 size_t stream_unsent(const struct stream *stream);
-/* A hint: something will be written soon. */
+/* Hints, where many are written to one after the other: this one comes soon; it is next, and
+ * it was said before that it comes soon. */
 void stream_approach(const struct stream *stream);
+void stream_bring(const struct stream *stream);
 
 /* Stops and resumes reading; TCP pushes back.  What was kept is offered again on resume. */
 void stream_pause(struct stream *stream);

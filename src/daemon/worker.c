@@ -17,7 +17,11 @@
 #include "base/log.h"
 #include "base/log_source.h"
 
-enum { WORKER_TICK_MS = 1000, WORKER_SOURCE_PACE_MS = 60000 };
+enum {
+	WORKER_TICK_MS = 1000,
+	WORKER_SOURCE_PACE_MS = 60000,
+	WORKER_SPARE_BUFFERS = 512, /* of 512 bytes: a burst of records allocates nothing */
+};
 
 /* One entrance of one worker: what the hooks of a new stream get. */
 struct worker_entrance {
@@ -393,6 +397,7 @@ worker_new(struct worker **out, const struct worker_setup *setup, struct err *er
 		.linger_max = (size_t)settings->linger_max,
 		.read_budget_bytes = (size_t)settings->read_budget_kb * 1024,
 		.output_limit_bytes = worker_output_limit(settings),
+		.spare_buffers = WORKER_SPARE_BUFFERS,
 	};
 	enum rc rc;
 

@@ -13,6 +13,10 @@
 #include "base/clock.h"
 #include "sessions_priv.h"
 
+/* Less than any record takes: a group that is full of records of as many sessions has room
+ * for their acks from the beginning.  Memory that was never needed is never touched. */
+enum { BATCH_ENTRY_BYTES = 64 };
+
 void
 batches_init(struct sessions *all)
 {
@@ -22,6 +26,8 @@ batches_init(struct sessions *all)
 
 		batch->group = group_new(all->conf.group_bytes, loop_mailbox(all->loop), batch);
 		batch->group->mail.kind = SESSIONS_MAIL_GROUP;
+		batch->acks_room = all->conf.group_bytes / BATCH_ENTRY_BYTES;
+		batch->acks = xcalloc(batch->acks_room, sizeof(*batch->acks));
 		batch->next_free = all->free_batches;
 		all->free_batches = batch;
 	}
@@ -129,7 +135,7 @@ batch_note_ack(struct session *session)
 		return true;
 	}
 	if (batch->n_acks == batch->acks_room) {
-		batch->acks_room = batch->acks_room > 0 ? batch->acks_room * 2 : 64;
+		batch->acks_room *= 2; /* by records that were there already */
 		batch->acks = xrealloc(batch->acks, batch->acks_room * sizeof(*batch->acks));
 	}
 	session->ack_batch = batch->number;
@@ -156,21 +162,27 @@ batch_note_refusal(struct session *session, uint64_t seq, enum reject reason, co
 }
 
 /* The sessions of the acks are anywhere, and what was read of them is long out of the
- * processor's reach: the next but one comes nearer, and the next one's stream. */
+ * processor's reach.  So those behind this one come nearer: what the processor has to know
+ * to find the next thing was asked for one session earlier. */
 static void
 batch_approach(struct sessions *all, const struct batch *batch, size_t i)
 {
 	const struct session *session;
 
-	if (i + 2 < batch->n_acks) {
-		session = sessions_find(all, batch->acks[i + 2].session);
+	if (i + 3 < batch->n_acks) {
+		session = sessions_find(all, batch->acks[i + 3].session);
 		PREFETCH(session);
 		PREFETCH((const char *)session + CACHE_LINE);
+	}
+	if (i + 2 < batch->n_acks) {
+		session = sessions_find(all, batch->acks[i + 2].session);
+		if (session != NULL)
+			stream_approach(session->stream);
 	}
 	if (i + 1 < batch->n_acks) {
 		session = sessions_find(all, batch->acks[i + 1].session);
 		if (session != NULL)
-			stream_approach(session->stream);
+			stream_bring(session->stream);
 	}
 }
 
@@ -196,6 +208,8 @@ batch_answer(struct sessions *all, const struct batch *batch)
 			continue;
 		session->acked = batch->acks[i].seq;
 		session_answer(session, bytes, controller_put_ack(bytes, session->acked));
+		/* while all of it is near; a session that ended stays until the turn's end */
+		stream_push(session->stream);
 	}
 	counter_add(&all->counters.acks, batch->n_acks);
 }

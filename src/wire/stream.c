@@ -155,21 +155,6 @@ stream_close(struct stream *stream)
 
 /* ---- Writing ------------------------------------------------------------- */
 
-/* All of it was sent. */
-static void
-stream_pass_on_out(struct stream *stream)
-{
-	struct stream_set *set = stream->set;
-
-	if (stream->out.capacity == 0 || stream->out.capacity > STREAM_SPARE_OUT_BYTES ||
-	    set->n_spare_outs == STREAM_SPARE_OUTS) {
-		buf_release(&stream->out);
-		return;
-	}
-	set->spare_outs[set->n_spare_outs++] = stream->out;
-	buf_init(&stream->out, set->limits.output_limit_bytes);
-}
-
 bool
 stream_flush(struct stream *stream)
 {
@@ -183,31 +168,33 @@ stream_flush(struct stream *stream)
 		stream_broken(stream, error);
 		return false;
 	}
-	stream_pass_on_out(stream);
+	stream_buf_return(stream->set, &stream->out);
 	if (stream->hooks->on_drained != NULL)
 		stream->hooks->on_drained(stream->arg, stream);
 	return stream->state != STREAM_DEAD;
-}
-
-/* Most answers are short and gone within the turn: a few buffers serve them all. */
-static bool
-stream_append_out(struct stream *stream, const void *bytes, size_t n)
-{
-	struct stream_set *set = stream->set;
-
-	if (stream->out.capacity == 0 && set->n_spare_outs > 0)
-		stream->out = set->spare_outs[--set->n_spare_outs];
-	return buf_append(&stream->out, bytes, n) == RC_OK;
 }
 
 enum rc
 stream_write(struct stream *stream, const void *bytes, size_t n)
 {
 	must(stream->magic == STREAM_MAGIC);
-	if (stream->state != STREAM_OPEN || !stream_append_out(stream, bytes, n))
+	if (stream->state != STREAM_OPEN)
+		return RC_AGAIN;
+	stream_buf_borrow(stream->set, &stream->out);
+	if (buf_append(&stream->out, bytes, n) != RC_OK)
 		return RC_AGAIN;
 	stream_mark_dirty(stream);
 	return RC_OK;
+}
+
+void
+stream_push(struct stream *stream)
+{
+	must(stream->magic == STREAM_MAGIC);
+	if (!stream->dirty)
+		return;
+	stream_unmark_dirty(stream);
+	(void)stream_flush(stream);
 }
 
 size_t
@@ -222,6 +209,17 @@ stream_approach(const struct stream *stream)
 	PREFETCH(stream);
 	PREFETCH((const char *)stream + CACHE_LINE);
 	PREFETCH((const char *)stream + 2 * CACHE_LINE);
+}
+
+/* The owner and OpenSSL are what the next reading or sending of it begins with. */
+void
+stream_bring(const struct stream *stream)
+{
+	PREFETCH(stream->arg);
+	PREFETCH((const char *)stream->arg + CACHE_LINE);
+	PREFETCH((const char *)stream->arg + 2 * CACHE_LINE);
+	PREFETCH(stream->ssl);
+	PREFETCH((const char *)(const void *)stream->ssl + CACHE_LINE);
 }
 
 /* ---- Reading ------------------------------------------------------------- */
@@ -276,13 +274,16 @@ stream_offer(struct stream *stream, size_t have)
 		return false;
 	must(used <= have);
 	have -= used;
+	if (have > 0)
+		stream_buf_borrow(stream->set, &stream->kept);
 	/* a full buffer of which nothing can be used will never get better */
 	if ((used == 0 && !stream->paused && have == stream->set->limits.read_budget_bytes) ||
 	    buf_append(&stream->kept, stream->set->scratch + used, have) != RC_OK) {
 		stream_end(stream, STREAM_END_OVERFLOW, NULL);
 		return false;
 	}
-	buf_release(&stream->kept);
+	if (have == 0)
+		stream_buf_return(stream->set, &stream->kept);
 	return true;
 }
 

@@ -24,8 +24,7 @@
 enum {
 	STREAM_MAGIC = 0x53747265,
 	STREAM_ADDRESS_MAX = 56,
-	STREAM_SPARE_OUT_BYTES = 4096, /* what is larger is given back */
-	STREAM_SPARE_OUTS = 512,       /* as many as one flush acknowledges, and more */
+	STREAM_SPARES = 512, /* buffers that wait for the next stream, at most */
 };
 
 enum stream_state { STREAM_HANDSHAKE, STREAM_OPEN, STREAM_DEAD };
@@ -68,8 +67,8 @@ struct stream_set {
 	struct stream_limits limits;
 	uint8_t *scratch; /* limits.read_budget_bytes */
 	struct tls_spares spares;
-	struct buf spare_outs[STREAM_SPARE_OUTS]; /* memory for the next `out`s; hold no bytes */
-	unsigned n_spare_outs;
+	struct buf spare_bufs[STREAM_SPARES]; /* memory for the next `kept` and `out` */
+	unsigned n_spares;
 	uint64_t turn;
 	struct stream_list handshaking; /* oldest first */
 	struct stream_list open;
@@ -112,6 +111,15 @@ void stream_end(struct stream *stream, enum stream_end end, const struct err *er
 void stream_end_error(struct stream *stream, enum stream_end end, int ssl_error);
 /* Gives back what stream_open.c made. */
 void stream_free(struct stream *stream);
+
+/* ---- stream_bufs.c: memory of buffers ---------------------------------------- */
+
+void stream_bufs_init(struct stream_set *set);
+void stream_bufs_fini(struct stream_set *set);
+/* Gives memory to a buffer that has none, where there is some. */
+void stream_buf_borrow(struct stream_set *set, struct buf *buf);
+/* Takes it from a buffer that is empty. */
+void stream_buf_return(struct stream_set *set, struct buf *buf);
 
 /* ---- stream_linger.c: behind the end ---------------------------------------- */
 

@@ -96,17 +96,6 @@ stream_unmark_to_read(struct stream *stream)
 	TAILQ_REMOVE(&stream->set->to_read, stream, in_to_read);
 }
 
-/* The owner and OpenSSL are what the next reading or sending of it begins with. */
-static void
-stream_bring(const struct stream *stream)
-{
-	PREFETCH(stream->arg);
-	PREFETCH((const char *)stream->arg + CACHE_LINE);
-	PREFETCH((const char *)stream->arg + 2 * CACHE_LINE);
-	PREFETCH(stream->ssl);
-	PREFETCH((const char *)(const void *)stream->ssl + CACHE_LINE);
-}
-
 /* ---- The set ---------------------------------------------------------------- */
 
 static void
@@ -181,6 +170,7 @@ stream_set_new(struct stream_set **out, struct loop *loop, const struct stream_l
 		free(set);
 		return rc;
 	}
+	stream_bufs_init(set);
 	*out = set;
 	return RC_OK;
 }
@@ -212,8 +202,7 @@ stream_set_free(struct stream_set **out)
 	stream_set_bury(set);
 	stream_linger_sweep(set, UINT64_MAX);
 	tls_memory_drop(&set->spares);
-	while (set->n_spare_outs > 0)
-		buf_fini(&set->spare_outs[--set->n_spare_outs]);
+	stream_bufs_fini(set);
 	free(set->scratch);
 	free(set);
 }
