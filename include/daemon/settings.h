@@ -84,6 +84,7 @@ struct settings {
 	int64_t frame_max_bytes;   /* 16384 */
 	int64_t gap_wait_ms;       /* 10000: patience after Resend */
 	int64_t clock_tolerance_s; /* 300: flagged when further off */
+	int64_t turn_max_us;       /* fleet.turn_max_us: 2000 */
 	int64_t turn_us;           /* fleet.turn_us: 400 */
 	int64_t read_budget_kb;    /* per connection and turn, 64 */
 	int64_t hello_timeout_ms;  /* 10000: for Hello after the handshake */

@@ -56,6 +56,8 @@ struct stream_limits {
 	/* Read from one stream in one turn, then it is the others' turn; also the most
 	 * that is kept of what on_bytes did not use up.  Above the longest message. */
 	size_t read_budget_bytes;
+	/* Reading from all in one turn, then it is time for what came; 0: no limit. */
+	uint64_t read_ns;
 	size_t output_limit_bytes; /* waiting to be sent */
 	/* Small buffers that are there from the beginning; up to STREAM_SPARES gather anyway. */
 	size_t spare_buffers;

@@ -177,6 +177,10 @@ static const struct conf_key settings_keys[] = {
 	    "raise records.gap and go on behind it."),
 	INT("fleet.clock_tolerance_s", clock_tolerance_s, "300", 1, 86400, "s",
 	    "A record whose time is further off ours is accepted and flagged."),
+	INT("fleet.turn_max_us", turn_max_us, "2000", 100, 1000000, "us",
+	    "A worker reads from its connections for so long in one turn, at most: then what came "
+	    "goes to the journal, and consoles are written to. Who was not read comes first in the "
+	    "next. So an alarm is never far behind the backlog of a fleet that comes back."),
 	INT("fleet.turn_us", turn_us, "400", 0, 10000, "us",
 	    "A worker that has much to do looks at its connections once in so long at most, so "
 	    "that "

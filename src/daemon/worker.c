@@ -395,6 +395,7 @@ worker_new(struct worker **out, const struct worker_setup *setup, struct err *er
 		.handshake_steps = (unsigned)settings->handshake_steps,
 		.linger_ms = (uint64_t)settings->linger_ms,
 		.linger_max = (size_t)settings->linger_max,
+		.read_ns = (uint64_t)settings->turn_max_us * 1000,
 		.read_budget_bytes = (size_t)settings->read_budget_kb * 1024,
 		.output_limit_bytes = worker_output_limit(settings),
 		.spare_buffers = WORKER_SPARE_BUFFERS,

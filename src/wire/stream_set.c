@@ -4,7 +4,8 @@
  * is dead, and what is done for them at the end of each turn.
  *
  * Fairness: one stream fills the scratch buffer at most once per turn; what is
- * left waits for the next turn, in which everybody else is served too.  A step of
+ * left waits for the next turn, in which everybody else is served too.  All of them are read
+ * for so long at most, so that the turn comes to its end.  A step of
  * a handshake takes as long as a hundred records: a turn has few of them, so that a
  * fleet that comes back at once delays nobody who is there.  What was begun goes
  * before what is new: or all of them would be done at the same time, which is late.
@@ -207,11 +208,12 @@ stream_set_free(struct stream_set **out)
 	free(set);
 }
 
-/* Those of before this turn: who was read in it has had its share.  While one is read,
- * the next one comes nearer. */
+/* Those of before this turn: who was read in it has had its share.  While one is read, the
+ * next one comes nearer.  One is read in any case. */
 static void
 stream_set_read(struct stream_set *set)
 {
+	uint64_t limit_ns = set->limits.read_ns, begun_ns = limit_ns > 0 ? clock_mono_ns() : 0;
 	struct stream *stream, *next;
 
 	while ((stream = TAILQ_FIRST(&set->to_read)) != NULL && stream->to_read_turn != set->turn) {
@@ -220,6 +222,8 @@ stream_set_read(struct stream_set *set)
 			stream_bring(next);
 		stream_unmark_to_read(stream);
 		stream_read(stream);
+		if (limit_ns > 0 && clock_mono_ns() - begun_ns >= limit_ns)
+			break;
 	}
 }
 

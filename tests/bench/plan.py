@@ -30,7 +30,7 @@ class Plan:
 
 
 FULL = Plan(rounds=5, fleet=1000, each={64: 600, 8: 200, 1: 60}, handshakes=1000,
-            drain=1000000, sustained_s=30, alarms_s=20, alarm_rate_s=60, fan_out_s=20,
+            drain=1000000, sustained_s=30, alarms_s=20, alarm_rate_s=60, fan_out_s=60,
             growth=(1000, 5000, 15000), growth_records=150000, consoles=(1, 100, 1000),
             pages=(1, 50, 200), pages_s=20,
             storm=10000, storm_each=100, rows_before=100000, start_records=10000000)

@@ -50,6 +50,7 @@ struct side {
 	size_t taken_turn;  /* bytes that were new in this turn */
 	size_t kept;        /* offered and not used up */
 	size_t use_at_most; /* 0: all */
+	uint64_t takes_ms;  /* each on_bytes */
 	bool use_nothing, pause_in_bytes, close_in_bytes, close_in_open;
 };
 
@@ -86,6 +87,7 @@ side_on_bytes(void *arg, struct stream *stream, const uint8_t *bytes, size_t n)
 	side->taken_turn += n - side->kept;
 	side->offered = n;
 	side->offers++;
+	now_ms += side->takes_ms;
 	if (side->use_at_most > 0 && use > side->use_at_most)
 		use = side->use_at_most;
 	for (size_t i = 0; i < n; i++)

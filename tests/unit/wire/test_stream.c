@@ -211,6 +211,29 @@ one_stream_takes_no_turn_from_another(void **state)
 	assert_true(turns >= OUTPUT_LIMIT / BUDGET / 3);
 }
 
+/* The limit of time is over with the first that is read: who was not read is first in the
+ * next turn, however much the other one has. */
+static void
+one_turn_does_not_read_for_ever(void **state)
+{
+	struct fixture *f = *state;
+	struct side *greedy = client_open(f, "north-17"), *modest = client_open(f, "north-17");
+	uint64_t much = 0, little = 0;
+
+	f->set->limits.read_ns = 1;
+	f->servers[0].takes_ms = f->servers[1].takes_ms = 1;
+	assert_int_equal(side_write(greedy, &much, OUTPUT_LIMIT), RC_OK);
+	assert_int_equal(side_write(modest, &little, 1), RC_OK);
+	while (f->servers[0].received < much) {
+		size_t offers = f->servers[0].offers + f->servers[1].offers;
+
+		turn(f);
+		assert_true(f->servers[0].offers + f->servers[1].offers <= offers + 1);
+	}
+	/* it came to its turn before the other one was at its end */
+	assert_int_equal(f->servers[1].received, little);
+}
+
 static void
 a_full_buffer_that_is_of_no_use_ends_the_stream(void **state)
 {
@@ -527,6 +550,7 @@ main(void)
 		ON_LOOP(what_was_kept_comes_again_though_nothing_follows),
 		ON_LOOP(a_paused_reader_holds_the_writer_back),
 		ON_LOOP(one_stream_takes_no_turn_from_another),
+		ON_LOOP(one_turn_does_not_read_for_ever),
 		ON_LOOP(a_full_buffer_that_is_of_no_use_ends_the_stream),
 		ON_LOOP(a_full_buffer_is_fine_while_paused),
 		ON_LOOP(another_owner_gets_all_that_follows),
