@@ -116,8 +116,8 @@ void reg_add_site(struct reg_builder *b, uint32_t id, uint32_t area_id, const ch
 void reg_set_timezone(struct reg_builder *b, const char *timezone);
 void reg_add_controller(struct reg_builder *b, uint32_t id, uint32_t site_id, const char *name,
 			bool enabled);
-void reg_add_door(struct reg_builder *b, uint32_t id, uint32_t site_id, uint32_t controller_id,
-		  uint32_t number, const char *code, const char *name, const char *address);
+/* By its ids, number and texts; a text that is left out is empty. */
+void reg_add_door(struct reg_builder *b, const struct door *door);
 void reg_add_console(struct reg_builder *b, uint32_t id, uint32_t station_id, const char *name,
 		     bool supervisor, bool enabled);
 void reg_add_desk(struct reg_builder *b, uint32_t id, const char *name, enum desk_role role,

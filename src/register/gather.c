@@ -146,19 +146,18 @@ reg_add_controller(struct reg_builder *b, uint32_t id, uint32_t site_id, const c
 }
 
 void
-reg_add_door(struct reg_builder *b, uint32_t id, uint32_t site_id, uint32_t controller_id,
-	     uint32_t number, const char *code, const char *name, const char *address)
+reg_add_door(struct reg_builder *b, const struct door *door)
 {
 	struct door *row = builder_add_row(b, TABLE_DOORS);
 
 	*row = (struct door){
-		.id = id,
-		.site_id = site_id,
-		.controller_id = controller_id,
-		.number = number,
-		.code = builder_copy_text(b, code),
-		.name = builder_copy_text(b, name),
-		.address = builder_copy_text(b, address),
+		.id = door->id,
+		.site_id = door->site_id,
+		.controller_id = door->controller_id,
+		.number = door->number,
+		.code = builder_copy_text(b, door->code),
+		.name = builder_copy_text(b, door->name),
+		.address = builder_copy_text(b, door->address),
 	};
 }
 

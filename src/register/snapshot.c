@@ -161,8 +161,13 @@ door_from_json(struct reg_builder *b, json_t *row)
 			&address) != 0 ||
 	    !fits_id(id) || !fits_id(site) || !fits_id(controller) || !fits_id(number))
 		return false;
-	reg_add_door(b, (uint32_t)id, (uint32_t)site, (uint32_t)controller, (uint32_t)number, code,
-		     name, address);
+	reg_add_door(b, &(struct door){.id = (uint32_t)id,
+				       .site_id = (uint32_t)site,
+				       .controller_id = (uint32_t)controller,
+				       .number = (uint32_t)number,
+				       .code = code,
+				       .name = name,
+				       .address = address});
 	return true;
 }
 

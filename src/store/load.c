@@ -57,9 +57,13 @@ load_controller(struct reg_builder *b, const PGresult *rows, int i)
 static void
 load_door(struct reg_builder *b, const PGresult *rows, int i)
 {
-	reg_add_door(b, load_id(rows, i, 0), load_id(rows, i, 1), load_id(rows, i, 2),
-		     load_id(rows, i, 3), PQgetvalue(rows, i, 4), PQgetvalue(rows, i, 5),
-		     PQgetvalue(rows, i, 6));
+	reg_add_door(b, &(struct door){.id = load_id(rows, i, 0),
+				       .site_id = load_id(rows, i, 1),
+				       .controller_id = load_id(rows, i, 2),
+				       .number = load_id(rows, i, 3),
+				       .code = PQgetvalue(rows, i, 4),
+				       .name = PQgetvalue(rows, i, 5),
+				       .address = PQgetvalue(rows, i, 6)});
 }
 
 static void

@@ -95,7 +95,11 @@ make_register(struct bench *b)
 		if (number == 1)
 			reg_add_controller(builder, controller, site, code, true);
 		(void)snprintf(code, sizeof(code), "door-%u", door);
-		reg_add_door(builder, door, site, controller, number, code, "", "");
+		reg_add_door(builder, &(struct door){.id = door,
+						     .site_id = site,
+						     .controller_id = controller,
+						     .number = number,
+						     .code = code});
 	}
 	if (reg_build(&builder, NOW, &b->reg, &err) != RC_OK)
 		fatal("%s", err.msg);

@@ -27,7 +27,12 @@ conversation_register(void)
 	reg_add_area(b, 11, 0, 1, "north", "North");
 	reg_add_site(b, SITE, 11, "elm", "Elm Court", "Elm Road 1");
 	reg_add_controller(b, ELM, SITE, "elm-1", true);
-	reg_add_door(b, ELM_FRONT, SITE, ELM, 1, "elm-front", "Front", "");
+	reg_add_door(b, &(struct door){.id = ELM_FRONT,
+				       .site_id = SITE,
+				       .controller_id = ELM,
+				       .number = 1,
+				       .code = "elm-front",
+				       .name = "Front"});
 	return b;
 }
 

@@ -81,8 +81,19 @@ sample_reg(uint32_t north_station)
 	reg_add_site(b, FAR, 14, "far", "Far Away", "");
 	reg_add_controller(b, 31, ELM, "elm-1", true);
 	reg_add_controller(b, 32, OAK, "oak-1", true);
-	reg_add_door(b, 101, ELM, 31, 1, "elm-front", "Front door", "Elm Road 1, front");
-	reg_add_door(b, 102, OAK, 32, 1, "oak-front", "Front door", "");
+	reg_add_door(b, &(struct door){.id = 101,
+				       .site_id = ELM,
+				       .controller_id = 31,
+				       .number = 1,
+				       .code = "elm-front",
+				       .name = "Front door",
+				       .address = "Elm Road 1, front"});
+	reg_add_door(b, &(struct door){.id = 102,
+				       .site_id = OAK,
+				       .controller_id = 32,
+				       .number = 1,
+				       .code = "oak-front",
+				       .name = "Front door"});
 	if (reg_build(&b, 1, &reg, &err) != RC_OK)
 		fail_msg("%s", err.msg);
 	return reg;
@@ -788,7 +799,13 @@ the_longest_line_fits(void **state)
 	reg_add_area(b, 13, 0, 1, code, text);
 	reg_add_site(b, ELM, 13, code, text, text);
 	reg_add_controller(b, 31, ELM, code, true);
-	reg_add_door(b, 101, ELM, 31, 1, code, text, text);
+	reg_add_door(b, &(struct door){.id = 101,
+				       .site_id = ELM,
+				       .controller_id = 31,
+				       .number = 1,
+				       .code = code,
+				       .name = text,
+				       .address = text});
 	if (reg_build(&b, 1, &reg, &err) != RC_OK)
 		fail_msg("%s", err.msg);
 	fixture_init(&f, 64, 1 << 20);

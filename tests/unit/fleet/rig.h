@@ -116,8 +116,18 @@ rig_reg(const char *elm_name, bool elm_enabled)
 	reg_add_site(b, SITE, 11, "elm", "Elm Court", "Elm Road 1");
 	if (elm_name != NULL) {
 		reg_add_controller(b, ELM, SITE, elm_name, elm_enabled);
-		reg_add_door(b, FRONT, SITE, ELM, 1, "elm-front", "Front", "");
-		reg_add_door(b, BACK, SITE, ELM, 2, "elm-back", "Back", "");
+		reg_add_door(b, &(struct door){.id = FRONT,
+					       .site_id = SITE,
+					       .controller_id = ELM,
+					       .number = 1,
+					       .code = "elm-front",
+					       .name = "Front"});
+		reg_add_door(b, &(struct door){.id = BACK,
+					       .site_id = SITE,
+					       .controller_id = ELM,
+					       .number = 2,
+					       .code = "elm-back",
+					       .name = "Back"});
 	}
 	reg_add_controller(b, OAK, SITE, "oak-1", true);
 	reg_add_desk(b, OFFICE, "office-1", DESK_MANAGER, true);

@@ -68,9 +68,21 @@ sample_reg(bool moved)
 	reg_add_site(b, FAR, 11, "far", "Far", "");
 	reg_add_controller(b, ELM, SITE, "elm-1", true);
 	reg_add_controller(b, OAK, SITE, "oak-1", true);
-	reg_add_door(b, 1, SITE, ELM, 1, "front", "", "");
-	reg_add_door(b, 2, SITE, moved ? OAK : ELM, 2, "cellar", "", "");
-	reg_add_door(b, 3, SITE, OAK, 1, "yard", "", "");
+	reg_add_door(b, &(struct door){.id = 1,
+				       .site_id = SITE,
+				       .controller_id = ELM,
+				       .number = 1,
+				       .code = "front"});
+	reg_add_door(b, &(struct door){.id = 2,
+				       .site_id = SITE,
+				       .controller_id = moved ? OAK : ELM,
+				       .number = 2,
+				       .code = "cellar"});
+	reg_add_door(b, &(struct door){.id = 3,
+				       .site_id = SITE,
+				       .controller_id = OAK,
+				       .number = 1,
+				       .code = "yard"});
 	reg_add_unit(b, 1, SITE, "301", "", "");
 	reg_add_desk(b, OFFICE, "office", DESK_MANAGER, true);
 	reg_add_desk(b, OWNER, "owner", DESK_LANDLORD, true);

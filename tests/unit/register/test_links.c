@@ -23,9 +23,9 @@ sample(void)
 	reg_add_area(b, 1, 0, 1, "a", "");
 	reg_add_site(b, 1, 1, "elm", "", "");
 	reg_add_site(b, 2, 1, "oak", "", "");
-	reg_add_door(b, 10, 1, 0, 0, "elm-1", "", "");
-	reg_add_door(b, 11, 1, 0, 0, "elm-2", "", "");
-	reg_add_door(b, 20, 2, 0, 0, "oak-1", "", "");
+	reg_add_door(b, &(struct door){.id = 10, .site_id = 1, .code = "elm-1"});
+	reg_add_door(b, &(struct door){.id = 11, .site_id = 1, .code = "elm-2"});
+	reg_add_door(b, &(struct door){.id = 20, .site_id = 2, .code = "oak-1"});
 	reg_add_unit(b, 1, 1, "301", "", "");
 	reg_add_unit(b, 2, 2, "301", "", "");
 	reg_add_unit(b, 3, 2, "302", "", "");

@@ -29,10 +29,29 @@ sample_builder(void)
 	struct reg_builder *b = reg_builder_new();
 
 	/* out of order on purpose: references may come before what they refer to */
-	reg_add_door(b, 101, 41, 31, 7, "elm-roof", "Roof", "Elm Road 1, roof");
-	reg_add_door(b, 107, 41, 31, 1, "elm-front", "Front door", "Elm Road 1");
-	reg_add_door(b, 102, 41, 31, 2, "elm-back", "Back door", "Elm Road 1, yard");
-	reg_add_door(b, 110, 43, 0, 0, "far-gate", "Gate", "");
+	reg_add_door(b, &(struct door){.id = 101,
+				       .site_id = 41,
+				       .controller_id = 31,
+				       .number = 7,
+				       .code = "elm-roof",
+				       .name = "Roof",
+				       .address = "Elm Road 1, roof"});
+	reg_add_door(b, &(struct door){.id = 107,
+				       .site_id = 41,
+				       .controller_id = 31,
+				       .number = 1,
+				       .code = "elm-front",
+				       .name = "Front door",
+				       .address = "Elm Road 1"});
+	reg_add_door(b, &(struct door){.id = 102,
+				       .site_id = 41,
+				       .controller_id = 31,
+				       .number = 2,
+				       .code = "elm-back",
+				       .name = "Back door",
+				       .address = "Elm Road 1, yard"});
+	reg_add_door(b,
+		     &(struct door){.id = 110, .site_id = 43, .code = "far-gate", .name = "Gate"});
 	reg_add_controller(b, 32, 42, "oak-1", false);
 	reg_add_controller(b, 31, 41, "elm-1", true);
 	reg_add_console(b, 51, 2, "desk-north", false, true);
@@ -240,7 +259,11 @@ doubled_rows_are_refused(void **state)
 	assert_refused(b, "controllers 31 and 33 have the same code \"elm-1\"");
 
 	b = sample_builder();
-	reg_add_door(b, 108, 41, 31, 7, "elm-other", "", "");
+	reg_add_door(b, &(struct door){.id = 108,
+				       .site_id = 41,
+				       .controller_id = 31,
+				       .number = 7,
+				       .code = "elm-other"});
 	assert_refused(b, "both number 7 of controller 31");
 }
 
@@ -262,10 +285,16 @@ references_to_nothing_are_refused(void **state)
 	reg_add_controller(b, 39, 99, "x", true);
 	assert_refused(b, "controller 39 refers to site 99");
 	b = sample_builder();
-	reg_add_door(b, 199, 99, 31, 9, "x", "", "");
+	reg_add_door(
+		b,
+		&(struct door){
+			.id = 199, .site_id = 99, .controller_id = 31, .number = 9, .code = "x"});
 	assert_refused(b, "door 199 refers to site 99");
 	b = sample_builder();
-	reg_add_door(b, 199, 41, 99, 9, "x", "", "");
+	reg_add_door(
+		b,
+		&(struct door){
+			.id = 199, .site_id = 41, .controller_id = 99, .number = 9, .code = "x"});
 	assert_refused(b, "door 199 refers to controller 99");
 	b = sample_builder();
 	reg_add_console(b, 59, 99, "x", false, true);
@@ -303,7 +332,7 @@ bad_rows_are_refused(void **state)
 	reg_add_controller(b, 33, 41, "", true);
 	assert_refused(b, "controller 33 has an empty code");
 	b = sample_builder();
-	reg_add_door(b, 199, 41, 31, 0, "x", "", "");
+	reg_add_door(b, &(struct door){.id = 199, .site_id = 41, .controller_id = 31, .code = "x"});
 	assert_refused(b, "door 199 has number 0");
 
 	memset(code, 'c', sizeof(code) - 1);
@@ -375,7 +404,13 @@ a_city_is_built_and_found(void **state)
 		reg_add_controller(b, i, 1, name, true);
 		for (uint32_t number = DOORS_EACH; number >= 1; number--) {
 			snprintf(name, sizeof(name), "door-%u-%u", i, number);
-			reg_add_door(b, i * 10 + number, 1, i, number, name, "Door", "Street");
+			reg_add_door(b, &(struct door){.id = i * 10 + number,
+						       .site_id = 1,
+						       .controller_id = i,
+						       .number = number,
+						       .code = name,
+						       .name = "Door",
+						       .address = "Street"});
 		}
 	}
 	assert_int_equal(reg_build(&b, 0, &reg, &err), RC_OK);

@@ -45,9 +45,9 @@ sample_reg(void)
 	for (uint32_t i = 1; i <= 4; i++) {
 		char code[] = {'e', 'l', 'm', '-', (char)('0' + i), '\0'};
 
-		reg_add_door(b, i, SITE, 0, 0, code, "", "");
+		reg_add_door(b, &(struct door){.id = i, .site_id = SITE, .code = code});
 	}
-	reg_add_door(b, 9, FAR, 0, 0, "far-1", "", "");
+	reg_add_door(b, &(struct door){.id = 9, .site_id = FAR, .code = "far-1"});
 	reg_add_unit(b, 1, SITE, "301", "", "");
 	reg_add_unit(b, 2, SITE, "302", "", "");
 	reg_add_group(b, 1, SITE, "ground", "");

@@ -64,8 +64,14 @@ sample_reg(void)
 	reg_set_timezone(b, "Europe/Berlin");
 	reg_add_controller(b, 5, 4, "on", true);
 	reg_add_controller(b, 6, 4, "off", false);
-	reg_add_door(b, 7, 4, 5, 3, "door", "Door", "Street 1, left");
-	reg_add_door(b, 8, 4, 0, 0, "loose", "", "");
+	reg_add_door(b, &(struct door){.id = 7,
+				       .site_id = 4,
+				       .controller_id = 5,
+				       .number = 3,
+				       .code = "door",
+				       .name = "Door",
+				       .address = "Street 1, left"});
+	reg_add_door(b, &(struct door){.id = 8, .site_id = 4, .code = "loose"});
 	reg_add_console(b, 9, UINT32_MAX, "console", true, true);
 	reg_add_console(b, 10, UINT32_MAX, "console off", false, false);
 	reg_add_desk(b, 11, "office", DESK_MANAGER, true);
