@@ -5,9 +5,9 @@
  * stream_set.c (lists, and what is done once per turn).
  *
  * Invariant: a living stream is on `handshaking`, `open` or `renewing`, by its
- * state and whether it has a session to renew, and on `dirty` and `to_read` when it says so of
- * itself; a dead one is on `dead` alone, until the end of the turn, because libevent or the owner
- * may still hold its pointer within the turn.
+ * state and whether it has a session to renew; on `dirty`, and on `to_read` or `left_over`,
+ * when it says so of itself; a dead one is on `dead` alone, until the end of the turn, because
+ * libevent or the owner may still hold its pointer within the turn.
  */
 #ifndef GATEHOUSE_WIRE_STREAM_PRIV_H
 #define GATEHOUSE_WIRE_STREAM_PRIV_H
@@ -46,9 +46,10 @@ struct stream {
 	bool begun;   /* its handshake has made a step */
 	struct tls_socket socket;
 	TAILQ_ENTRY(stream) in_to_read, in_dirty;
-	uint64_t dirty_turn, to_read_turn; /* since when */
-	struct buf kept;                   /* read, and not used up by the owner */
-	struct buf out;                    /* written, and not with the kernel */
+	uint64_t dirty_turn; /* since when */
+	uint64_t read_turn;  /* when last; 0: never */
+	struct buf kept;     /* read, and not used up by the owner */
+	struct buf out;      /* written, and not with the kernel */
 	struct event readable, writable;
 	struct tls *tls;
 	uint64_t deadline_ms;    /* of the handshake */
@@ -76,8 +77,11 @@ struct stream_set {
 	/* in their handshake, and it can go on, or it can begin */
 	struct stream_list ready, ready_new;
 	size_t n_ready;
-	struct stream_list dirty;   /* have something to send */
-	struct stream_list to_read; /* in this turn, or behind this turn's budget in the next */
+	struct stream_list dirty;     /* have something to send */
+	struct stream_list to_read;   /* may have something, and were not read in this turn */
+	struct stream_list left_over; /* were, up to their share of it, and may have more */
+	struct event *reader;         /* reads those of to_read, behind all events of a turn */
+	uint64_t reading_since_ns;    /* monotonic, in this turn; 0: not yet */
 	struct stream_list dead;
 	struct parting_list lingering; /* sockets of those that we ended; oldest first */
 	size_t n_lingering;
@@ -94,8 +98,8 @@ void stream_unmark_dirty(struct stream *stream);
 /* The handshake can go on, when it is its turn; it can't any more. */
 void stream_mark_ready(struct stream *stream);
 void stream_unmark_ready(struct stream *stream);
-/* There may be something to read: it is read in the next turn of the set.  Whoever says
- * so without the socket saying it calls loop_again(), too.  There is nothing any more. */
+/* There may be something to read: it is read within this turn, or, who was read in it, in
+ * the next.  There is nothing any more. */
 void stream_mark_to_read(struct stream *stream);
 void stream_unmark_to_read(struct stream *stream);
 

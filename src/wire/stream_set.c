@@ -78,14 +78,28 @@ stream_unmark_ready(struct stream *stream)
 		     in_ready);
 }
 
+/* Who was read in this turn has had its share of it. */
+static struct stream_list *
+stream_set_reading_list(const struct stream *stream)
+{
+	struct stream_set *set = stream->set;
+
+	return stream->read_turn == set->turn ? &set->left_over : &set->to_read;
+}
+
 void
 stream_mark_to_read(struct stream *stream)
 {
+	struct stream_set *set = stream->set;
+	struct stream_list *list = stream_set_reading_list(stream);
+
 	if (stream->to_read)
 		return;
 	stream->to_read = true;
-	stream->to_read_turn = stream->set->turn;
-	TAILQ_INSERT_TAIL(&stream->set->to_read, stream, in_to_read);
+	/* where others wait already, the reader knows, or has used up this turn's time */
+	if (list == &set->to_read && TAILQ_EMPTY(list))
+		event_active(set->reader, EV_READ, 0);
+	TAILQ_INSERT_TAIL(list, stream, in_to_read);
 }
 
 void
@@ -94,7 +108,7 @@ stream_unmark_to_read(struct stream *stream)
 	if (!stream->to_read)
 		return;
 	stream->to_read = false;
-	TAILQ_REMOVE(&stream->set->to_read, stream, in_to_read);
+	TAILQ_REMOVE(stream_set_reading_list(stream), stream, in_to_read);
 }
 
 /* ---- The set ---------------------------------------------------------------- */
@@ -145,6 +159,42 @@ stream_set_sweep(void *arg)
 	stream_linger_sweep(set, now);
 }
 
+/* One in a turn is read in any case. */
+static bool
+stream_set_may_read(struct stream_set *set)
+{
+	uint64_t now_ns;
+
+	if (set->limits.read_ns == 0)
+		return true;
+	now_ns = clock_mono_ns();
+	if (set->reading_since_ns == 0) {
+		set->reading_since_ns = now_ns;
+		return true;
+	}
+	return now_ns - set->reading_since_ns < set->limits.read_ns;
+}
+
+/* Behind all that became readable, and before the turn's end.  While one is read, the next
+ * one comes nearer. */
+static void
+stream_set_read_cb(evutil_socket_t fd, short what, void *arg)
+{
+	struct stream_set *set = arg;
+	struct stream *stream, *next;
+
+	(void)fd;
+	(void)what;
+	while ((stream = TAILQ_FIRST(&set->to_read)) != NULL && stream_set_may_read(set)) {
+		next = TAILQ_NEXT(stream, in_to_read);
+		if (next != NULL)
+			stream_bring(next);
+		stream_unmark_to_read(stream);
+		stream->read_turn = set->turn;
+		stream_read(stream);
+	}
+}
+
 enum rc
 stream_set_new(struct stream_set **out, struct loop *loop, const struct stream_limits *limits,
 	       struct err *err)
@@ -155,6 +205,7 @@ stream_set_new(struct stream_set **out, struct loop *loop, const struct stream_l
 	must(limits->handshake_steps > 0); /* or nobody would ever get in */
 	set->loop = loop;
 	set->limits = *limits;
+	set->turn = 1; /* nobody was read in it */
 	set->scratch = xcalloc(1, limits->read_budget_bytes);
 	TAILQ_INIT(&set->handshaking);
 	TAILQ_INIT(&set->open);
@@ -163,10 +214,14 @@ stream_set_new(struct stream_set **out, struct loop *loop, const struct stream_l
 	TAILQ_INIT(&set->ready_new);
 	TAILQ_INIT(&set->dirty);
 	TAILQ_INIT(&set->to_read);
+	TAILQ_INIT(&set->left_over);
 	TAILQ_INIT(&set->dead);
 	TAILQ_INIT(&set->lingering);
+	set->reader = event_new(loop_base(loop), -1, 0, stream_set_read_cb, set);
+	must(set->reader != NULL);
 	rc = loop_every(loop, STREAM_SWEEP_MS, stream_set_sweep, set, err);
 	if (rc != RC_OK) {
+		event_free(set->reader);
 		free(set->scratch);
 		free(set);
 		return rc;
@@ -204,27 +259,9 @@ stream_set_free(struct stream_set **out)
 	stream_linger_sweep(set, UINT64_MAX);
 	tls_memory_drop(&set->spares);
 	stream_bufs_fini(set);
+	event_free(set->reader);
 	free(set->scratch);
 	free(set);
-}
-
-/* Those of before this turn: who was read in it has had its share.  While one is read, the
- * next one comes nearer.  One is read in any case. */
-static void
-stream_set_read(struct stream_set *set)
-{
-	uint64_t limit_ns = set->limits.read_ns, begun_ns = limit_ns > 0 ? clock_mono_ns() : 0;
-	struct stream *stream, *next;
-
-	while ((stream = TAILQ_FIRST(&set->to_read)) != NULL && stream->to_read_turn != set->turn) {
-		next = TAILQ_NEXT(stream, in_to_read);
-		if (next != NULL)
-			stream_bring(next);
-		stream_unmark_to_read(stream);
-		stream_read(stream);
-		if (limit_ns > 0 && clock_mono_ns() - begun_ns >= limit_ns)
-			break;
-	}
 }
 
 static void
@@ -276,19 +313,27 @@ stream_set_flush(struct stream_set *set)
 	}
 }
 
+static void
+stream_set_next_turn(struct stream_set *set)
+{
+	set->turn++;
+	set->reading_since_ns = 0;
+	TAILQ_CONCAT(&set->to_read, &set->left_over, in_to_read);
+}
+
 void
 stream_set_turn(struct stream_set *set)
 {
 	tls_memory_use(&set->spares);
-	set->turn++;
-	stream_set_read(set);
 	stream_set_shake(set);
 	/* what was written while reading leaves in this turn, too; what the owner
 	 * writes because all was sent leaves in the next */
-	set->turn++;
+	stream_set_next_turn(set);
 	stream_set_flush(set);
 	stream_set_bury(set);
-	set->turn++;
+	stream_set_next_turn(set);
+	if (!TAILQ_EMPTY(&set->to_read))
+		event_active(set->reader, EV_READ, 0);
 	if (set->n_ready > 0 || !TAILQ_EMPTY(&set->to_read) || !TAILQ_EMPTY(&set->dirty) ||
 	    !TAILQ_EMPTY(&set->dead))
 		loop_again(set->loop);
