@@ -19,10 +19,12 @@ stream_bufs_init(struct stream_set *set)
 {
 	must(set->limits.spare_buffers <= STREAM_SPARES);
 	while (set->n_spares < set->limits.spare_buffers) {
-		struct buf *spare = &set->spare_bufs[set->n_spares++];
+		struct buf *spare = &set->spare_bufs[set->n_spares];
 
 		buf_init(spare, SPARE_BYTES);
-		must(buf_reserve(spare, SPARE_BYTES) != NULL);
+		if (buf_reserve(spare, SPARE_BYTES) == NULL)
+			return; /* they come when they are needed, or not then either */
+		set->n_spares++;
 	}
 }
 

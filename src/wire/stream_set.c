@@ -218,10 +218,11 @@ stream_set_new(struct stream_set **out, struct loop *loop, const struct stream_l
 	TAILQ_INIT(&set->dead);
 	TAILQ_INIT(&set->lingering);
 	set->reader = event_new(loop_base(loop), -1, 0, stream_set_read_cb, set);
-	must(set->reader != NULL);
-	rc = loop_every(loop, STREAM_SWEEP_MS, stream_set_sweep, set, err);
+	rc = set->reader == NULL ? err_fail(err, "out of memory for the streams of a loop")
+				 : loop_every(loop, STREAM_SWEEP_MS, stream_set_sweep, set, err);
 	if (rc != RC_OK) {
-		event_free(set->reader);
+		if (set->reader != NULL)
+			event_free(set->reader);
 		free(set->scratch);
 		free(set);
 		return rc;
