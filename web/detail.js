@@ -15,6 +15,7 @@ export const KEYS = {accept: "a", reject: "r", dispatched: "d", on_scene: "o", c
 const MEMBERS_MAX = 200;
 const STORED_AFTER_MS = 700;
 const RETRY_MS = 2000;
+const NOT_STORED = 204; // it stands, and the database has not heard of it
 
 export class Detail {
 	constructor(alarms, {onVerb, onBack, onGroup, onMember})
@@ -50,7 +51,7 @@ export class Detail {
 			const stored = await get(`alarms/${id}`);
 
 			if (this.id === id)
-				Object.assign(this, {stored, problem: null, drawn: null});
+				Object.assign(this, {stored, problem: stored ? null : NOT_STORED, drawn: null});
 		} catch (refused) {
 			if (this.id === id)
 				Object.assign(this, {problem: refused.status, drawn: null});
@@ -59,6 +60,12 @@ export class Detail {
 		// not stored yet, or the database is away: it comes
 		if (this.problem && this.id === id && this.alarms.get(id))
 			this.loadLater(RETRY_MS);
+	}
+
+	// For another reason than that it is not stored yet.
+	failed()
+	{
+		return this.problem && this.problem !== NOT_STORED && this.problem !== 404;
 	}
 
 	loadLater(ms)
@@ -178,7 +185,7 @@ export class Detail {
 	conversation(data)
 	{
 		const changes = this.changes();
-		const note = this.problem && this.problem !== 404 ? el("p.note", w("no_history")) : null;
+		const note = this.failed() ? el("p.note", w("no_history")) : null;
 
 		return el("section", el("h3", w("conversation")), note,
 			el("ol.changes", changes.map((change, i) => changeItem(change, changes[i - 1], data))));
@@ -188,7 +195,7 @@ export class Detail {
 	{
 		const records = this.stored && this.stored.records;
 
-		if (this.problem && this.problem !== 404)
+		if (this.failed())
 			return null;
 		return el("section", el("h3", w("records")), records && records.length
 			? el("ol.records", records.map(record => el("li",

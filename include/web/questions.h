@@ -16,9 +16,11 @@ struct questions *questions_new(struct reader *reader, size_t max);
 void questions_free(struct questions **questions);
 
 /* Takes the request, which gets the answer, or says why there is none.  `second` may
- * be NULL. */
+ * be NULL.  `known`: there is one of that number, and no answer means that the database
+ * has not heard of it yet. */
 void questions_ask(struct questions *questions, struct evhttp_request *request,
-		   enum reader_question question, const char *first, const char *second);
+		   enum reader_question question, const char *first, const char *second,
+		   bool known);
 /* Takes an answer; false when it is for none of these requests, and not taken. */
 bool questions_answer(struct questions *questions, struct reader_mail *answer);
 

@@ -27,6 +27,7 @@ struct reader_mail {
 	uint64_t ticket; /* the asker's */
 	enum reader_question question;
 	char args[READER_ARGS_MAX][READER_ARG_BYTES];
+	bool known; /* the asker's: there is one, also where the database has none yet */
 	/* The answer: RC_OK with text (new memory; NULL: nothing of that name), or why not. */
 	enum rc rc;
 	char *text;

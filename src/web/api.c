@@ -215,16 +215,26 @@ alarm_id_of(const char *rest, const char **behind)
 	return digits == 0 || digits > API_ID_DIGITS ? 0 : strtoull(rest, NULL, 10);
 }
 
+static bool
+alarm_stands(const struct call *call, uint64_t id)
+{
+	struct upstream *upstream =
+		upstreams_find(call->web->upstreams, call->session->station, call->session->right);
+
+	return upstream != NULL && station_alarm(upstream_station(upstream), id) != NULL;
+}
+
 static void
 get_alarm(struct call *call)
 {
 	const char *behind;
+	uint64_t id = alarm_id_of(call->rest, &behind);
 
-	if (alarm_id_of(call->rest, &behind) == 0 || behind[0] != '\0')
+	if (id == 0 || behind[0] != '\0')
 		http_problem(call->request, 404, "an alarm's id is a number");
 	else
 		questions_ask(call->web->questions, call->request, READER_ALARM,
-			      call->session->station, call->rest);
+			      call->session->station, call->rest, alarm_stands(call, id));
 }
 
 static void
@@ -276,7 +286,7 @@ static void
 get_overview(struct call *call)
 {
 	questions_ask(call->web->questions, call->request, READER_OVERVIEW, call->session->station,
-		      NULL);
+		      NULL, false);
 }
 
 /* ---- Site plans -------------------------------------------------------------- */

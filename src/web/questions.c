@@ -27,7 +27,7 @@ questions_new(struct reader *reader, size_t max)
 
 void
 questions_ask(struct questions *questions, struct evhttp_request *request,
-	      enum reader_question question, const char *first, const char *second)
+	      enum reader_question question, const char *first, const char *second, bool known)
 {
 	struct reader_mail *mail;
 	uint64_t ticket;
@@ -39,6 +39,7 @@ questions_ask(struct questions *questions, struct evhttp_request *request,
 	mail = xcalloc(1, sizeof(*mail));
 	mail->ticket = ticket;
 	mail->question = question;
+	mail->known = known;
 	(void)snprintf(mail->args[0], READER_ARG_BYTES, "%s", first);
 	(void)snprintf(mail->args[1], READER_ARG_BYTES, "%s", second != NULL ? second : "");
 	reader_ask(questions->reader, mail);
@@ -55,6 +56,9 @@ questions_answer(struct questions *questions, struct reader_mail *answer)
 	if (request != NULL) {
 		if (answer->rc != RC_OK)
 			http_problem(request, 503, answer->err.msg);
+		else if (answer->text == NULL && answer->known)
+			/* nothing is wrong: browsers would say so of a 404 */
+			http_reply(request, 204, NULL, "", 0);
 		else if (answer->text == NULL)
 			http_problem(request, 404, "the database has none of that number");
 		else
