@@ -10,6 +10,7 @@ import http.client
 import re
 import socket
 import ssl
+import subprocess
 
 import pytest
 from harness.web import Web
@@ -276,6 +277,39 @@ def test_alarms_come_while_postgresql_is_away(web, town, controllers, postgres):
     details = wait_until("the database answers again", lambda: (
         lambda r: r.status == 200 and r.json)(browser.get(f"/api/v1/alarms/{alarm['alarm_id']}")))
     assert [record["kind"] for record in details["records"]] == ["tamper.cabinet"]
+    stream.close()
+
+
+class Locked:
+    """Nobody writes the changes of alarms, and everybody may read them, within this."""
+
+    def __init__(self, conninfo):
+        self._psql = subprocess.Popen(["psql", "-XqAt", conninfo], stdin=subprocess.PIPE,
+                                      stdout=subprocess.PIPE, text=True)
+
+    def __enter__(self):
+        self._psql.stdin.write("begin; lock table gatehouse.alarm_changes in exclusive mode;"
+                               " select 'locked';\n")
+        self._psql.stdin.flush()
+        assert self._psql.stdout.readline() == "locked\n"
+
+    def __exit__(self, *_):
+        self._psql.communicate("rollback;\n")
+
+
+def test_what_is_not_stored_yet_is_no_mistake(web, town, controllers):
+    """A browser writes to its console what is answered by 404."""
+    browser = web.browser("desk-east")
+    stream = browser.stream()
+    stream.snapshot()
+    with Locked(town.conninfo):
+        raise_alarm(controllers[1], "KIND_TAMPER_CONTROLLER")
+        alarm = stream.alarm(lambda data: data["kind"] == "tamper.controller")
+        path = f"/api/v1/alarms/{alarm['alarm_id']}"
+        assert browser.get(path).status == 204
+        assert web.browser("desk-north").get(path).status == 404, "it stands elsewhere"
+    town.wait_stored()
+    assert browser.get(path).status == 200
     stream.close()
 
 
